@@ -1,0 +1,193 @@
+"""Policy folders to documents: which files count, which are refused, and side files by name.
+
+Decides what a folder holds. Symbolic links and ways out of the folder are refused, so what git shows
+in review is all that is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from route_run.errors import Code, Finding, Span
+from route_run.text.document import Document, Kind
+from route_run.text.parse import Limits, parse
+
+MAX_FILES = 20_000
+"""Most files read in one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All documents of a policy in the order of their paths, and what is wrong with their form."""
+
+    documents: tuple[Document, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """False when some file could not be read to its end."""
+        return all(document.complete for document in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a document names: its bytes, or in words why there are none."""
+
+    content: bytes
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    folder: Path
+    path: Path
+    problem: Finding | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(self.folder).as_posix()
+
+
+def read_folders(paths: Sequence[Path], limits: Limits = Limits()) -> Reading:
+    """Read policy folders (or single files) as one policy; never raises for what is in them."""
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    for entry in _entries(paths, findings):
+        if entry.problem is not None:
+            findings.append(entry.problem)
+            continue
+        document, problems = _read(entry, limits)
+        documents.append(document)
+        findings.extend(problems)
+    return Reading(tuple(documents), tuple(findings))
+
+
+def read_named_file(folder: Path, name: str, limit: int = 1 << 20) -> NamedFile:
+    """Read a file that a document of ``folder`` names; nothing outside of the folder is ever read."""
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts or "\\" in name or "\0" in name:
+        return NamedFile(b"", "a file is named by its path inside the policy folder, without `..`")
+    path = folder
+    for part in relative.parts:
+        path = path / part
+        if path.is_symlink():
+            return NamedFile(b"", "symbolic links are refused")
+    try:
+        if not path.is_file():
+            return NamedFile(b"", "there is no such file in the policy folder")
+        if path.stat().st_size > limit:
+            return NamedFile(b"", f"the file is larger than {limit:,} bytes")
+        return NamedFile(path.read_bytes())
+    except OSError as error:
+        return NamedFile(b"", f"cannot be read: {error.strerror}")
+
+
+def kind_of(name: str) -> Kind:
+    """What a file holds, by its name."""
+    if name.endswith(".pack.yaml"):
+        return Kind.PACK
+    if name.endswith(".test.yaml"):
+        return Kind.TEST
+    return Kind.POLICY
+
+
+def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]:
+    seen: set[Path] = set()
+    for root in paths:
+        if root.is_symlink():
+            findings.append(
+                _refused(Code.SYMLINK, root, "a symbolic link is refused as a policy folder", "name the folder itself")
+            )
+            continue
+        found = [_Entry(root.parent, root)] if root.is_file() else _walk(root, findings)
+        found = [e for e in found if e.path not in seen]
+        seen.update(e.path for e in found)
+        if not found and root.is_dir() and not any(f.span.path.startswith(str(root)) for f in findings):
+            findings.append(
+                _refused(
+                    Code.NO_POLICY,
+                    root,
+                    "the policy folder holds no `*.yaml` file",
+                    "`route-run init` writes a starter policy",
+                )
+            )
+        if len(seen) > MAX_FILES:
+            findings.append(_refused(Code.TOO_LARGE, root, f"more than {MAX_FILES:,} files", "name a smaller folder"))
+            return
+        yield from found
+
+
+def _walk(root: Path, findings: list[Finding]) -> list[_Entry]:
+    if not root.exists():
+        findings.append(
+            _refused(Code.NO_POLICY, root, "there is no such policy folder", "`route-run init` writes a starter policy")
+        )
+        return []
+    found: list[_Entry] = []
+
+    def unreadable(error: OSError) -> None:
+        findings.append(
+            _refused(
+                Code.UNREADABLE,
+                Path(error.filename or root),
+                f"cannot be read: {error.strerror}",
+                "check its permissions",
+            )
+        )
+
+    for place, folders, files in os.walk(root, onerror=unreadable):
+        here = Path(place)
+        linked = [f for f in folders if (here / f).is_symlink()]
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in linked)
+        found += [_Entry(root, here / f, _link_refused(here / f)) for f in sorted(linked) if not f.startswith(".")]
+        found += [e for name in sorted(files) if (e := _entry(root, here / name)) is not None]
+    return sorted(found, key=lambda e: e.name)
+
+
+def _entry(root: Path, path: Path) -> _Entry | None:
+    if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
+        return None
+    if path.is_symlink():
+        return _Entry(root, path, _link_refused(path))
+    if path.suffix == ".yml":
+        problem = _refused(
+            Code.FILE_NAME,
+            path,
+            "policy files end in `.yaml`; this one is not read",
+            f"rename it to `{path.stem}.yaml`",
+        )
+        return _Entry(root, path, problem)
+    return _Entry(root, path)
+
+
+def _read(entry: _Entry, limits: Limits) -> tuple[Document, list[Finding]]:
+    kind = kind_of(entry.path.name)
+    shown = str(entry.path)
+    try:
+        content = _bytes_of(entry.path, limits)
+    except OSError as error:
+        document = Document(shown, entry.name, entry.folder, kind, "", None, (0, 0, 0, 0), complete=False)
+        return document, [
+            _refused(Code.UNREADABLE, entry.path, f"cannot be read: {error.strerror or error}", "check its permissions")
+        ]
+    return parse(content, path=shown, name=entry.name, folder=entry.folder, kind=kind, limits=limits)
+
+
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    """At most one byte more than the cap: enough for the parser to refuse a larger file by its size."""
+    with path.open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("not a regular file")
+        return file.read(limits.bytes + 1)
+
+
+def _link_refused(path: Path) -> Finding:
+    return _refused(Code.SYMLINK, path, "symbolic links are refused", "put the file itself into the folder")
+
+
+def _refused(code: Code, path: Path, message: str, help_text: str) -> Finding:
+    return Finding(code, Span.of_file(str(path)), message, help=help_text)
