@@ -1,0 +1,301 @@
+"""A document against its schema: findings with the place, the offender and the right answers.
+
+Decides how each kind of schema error is worded and where it points. It never prints a value of a
+field that takes secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from route_run.errors import Code, Finding, Severity, Span
+from route_run.schema.formats import UNITS, with_unit
+from route_run.text import Document, Kind
+from route_run.text.nearest import listed, nearest
+
+_Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
+
+_USER_INFO = re.compile(r"//[^/\s]*@")
+"""Credentials in a URL: found by the check, so never to be shown by it."""
+
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "`true` or `false`",
+    "null": "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """One schema error with its place in the document worked out."""
+
+    document: Document
+    keys: tuple[str | int, ...]
+    keyword: str
+    expected: Any
+    instance: Any
+    node: Any
+    detail: str
+    is_name: bool
+
+    @property
+    def where(self) -> str:
+        return f"`{dotted(self.keys)}`" if self.keys else "the document"
+
+    @property
+    def shown(self) -> str:
+        """The offending value, short; never that of a field that takes secrets."""
+        if "x-secret" in self.node:
+            return "***"
+        return _shown(self.instance)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing (null)"
+        case dict():
+            return "a mapping" if value else "an empty mapping"
+        case list():
+            return "a list" if value else "an empty list"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case _:
+            text = _USER_INFO.sub("//***@", str(value))
+            return f"`{text[:59]}…`" if len(text) > 60 else f"`{text}`"
+
+
+def check(document: Document) -> list[Finding]:
+    """All findings of a document against the schema of its kind; rehearsals have none of their own here."""
+    if document.kind is Kind.TEST or not isinstance(document.data, dict):
+        return []
+    # imported here: a command that reads no policy should not pay for it
+    from route_run.schema.keywords import validator_for
+
+    name = "pack" if document.kind is Kind.PACK else "policy"
+    errors = [_locate(document, error) for error in validator_for(name).iter_errors(document.data)]
+    misspelt = _misspelt(errors)
+    findings = [finding for error in errors for finding in _findings(error, misspelt)]
+    return list(dict.fromkeys(f for f in findings if not document.is_flawed(f.span)))
+
+
+def _misspelt(errors: Iterable[_Error]) -> _Misspelt:
+    """For each object with unknown fields, the known ones that were most likely meant."""
+    found: _Misspelt = {}
+    for error in errors:
+        if error.keyword == "additionalProperties":
+            known = set(error.node.get("properties", {}))
+            free = known - set(error.instance)
+            unknown = [key for key in error.instance if key not in known]
+            found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in unknown}
+    return found
+
+
+def dotted(keys: Iterable[str | int]) -> str:
+    """A key path as people write it: ``upstreams.main.targets[0]``."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else (f".{key}" if text else key)
+    return text
+
+
+def _locate(document: Document, error: Any) -> _Error:
+    is_name = "propertyNames" in error.absolute_schema_path
+    keys = tuple(error.absolute_path) + ((error.instance,) if is_name else ())
+    return _Error(
+        document, keys, error.validator, error.validator_value, error.instance, error.schema, error.message, is_name
+    )
+
+
+def _findings(error: _Error, misspelt: _Misspelt) -> Iterator[Finding]:
+    match error.keyword:
+        case "additionalProperties":
+            yield from _unknown_fields(error, misspelt[error.keys])
+        case "required":
+            yield from _missing_fields(error, set(misspelt.get(error.keys, {}).values()))
+        case "type":
+            yield _wrong_type(error)
+        case "enum" | "const":
+            yield _not_allowed(error)
+        case "pattern" if "x-unit" in error.node:
+            yield _bad_unit(error)
+        case "pattern" | "x-format" | "x-partial-reference" | "x-no-reference":
+            yield _bad_format(error)
+        case "x-secret":
+            yield _literal_secret(error)
+        case "x-exclusive" | "maxProperties":
+            yield _exclusive(error)
+        case "x-deferred":
+            yield _deferred(error)
+        case _:
+            yield _out_of_range(error)
+
+
+def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterator[Finding]:
+    place = f" in {error.where}" if error.keys else ""
+    known = listed(error.node.get("properties", {}))
+    for key, similar in unknown.items():
+        yield Finding(
+            Code.UNKNOWN_FIELD,
+            error.document.span_of_key((*error.keys, key)),
+            f"unknown field `{key}`{place}",
+            help=f"a similar field exists: `{similar}`" if similar else f"known fields: {known}",
+        )
+
+
+def _missing_fields(error: _Error, misspelt: Collection[str | None]) -> Iterator[Finding]:
+    if error.keys and isinstance(error.keys[-1], str):
+        span = error.document.span_of_key(error.keys)
+    else:
+        span = _first_position(error.document.span_of(error.keys))
+    for field in error.expected:
+        if field in error.instance or field in misspelt:
+            continue  # one fault, one finding: the misspelt field has its own
+        message = error.node.get("x-message") or f"{error.where} has no `{field}`"
+        yield Finding(Code.MISSING_FIELD, span, message, help=_field_description(error, field))
+
+
+def _field_description(error: _Error, field: str) -> str:
+    node = error.node.get("properties", {}).get(field, {})
+    return f"`{field}`: {node['description']}" if "description" in node else f"add `{field}`"
+
+
+def _first_position(span: Span) -> Span:
+    return Span(span.path, span.start, span.start)
+
+
+def _wrong_type(error: _Error) -> Finding:
+    span = _value_span(error)
+    if "x-unit" in error.node:
+        return _bad_unit(error)
+    if error.node.get("x-quote") and not isinstance(error.instance, dict | list):
+        word = json.dumps(error.instance)
+        message = f"values are compared as text; {error.shown} is not text"
+        return Finding(Code.TYPE, span, message, help=f'quote it: `"{word}"`')
+    types = error.expected if isinstance(error.expected, list) else [error.expected]
+    wanted = " or ".join(_TYPES[name] for name in types)
+    return Finding(Code.TYPE, span, f"{error.where} is {wanted}, not {error.shown}", help=_type_help(error, types))
+
+
+def _type_help(error: _Error, types: list[str]) -> str:
+    value = error.instance
+    if isinstance(value, str) and any(odd in value for odd in ("\u00a0", "\uff1a")):
+        return "a no-break space or full-width colon stands in it: use a plain blank and `:`"
+    if types == ["string"] and isinstance(value, int | float) and "x-secret" not in error.node:
+        return f'quote it: `"{json.dumps(value)}"`'
+    if value is None and "object" in types:
+        return "write `{}` for an empty mapping, or remove the key"
+    if value is None:
+        return "give it a value, or remove the key"
+    if isinstance(value, str) and value.replace(".", "", 1).isdigit() and {"number", "integer"} & set(types):
+        return "write the number without quotes"
+    description = error.node.get("description")
+    return str(description) if description else ""
+
+
+def _not_allowed(error: _Error) -> Finding:
+    allowed = [error.expected] if error.keyword == "const" else list(error.expected)
+    words = [str(a) for a in allowed]
+    similar = nearest(str(error.instance), words)
+    choice = f"allowed: {listed(words)}"
+    return Finding(
+        Code.NOT_ALLOWED,
+        _value_span(error),
+        f"{error.shown} is not a value of {error.where}",
+        help=f"did you mean `{similar}`? {choice}" if similar and len(words) > 1 else choice,
+    )
+
+
+def _bad_unit(error: _Error) -> Finding:
+    unit = error.node["x-unit"]
+    example, expected = UNITS[unit]
+    is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
+    is_digits = isinstance(error.instance, str) and error.instance.replace(".", "", 1).isdigit()
+    if is_number or is_digits:
+        return Finding(
+            Code.UNIT,
+            _value_span(error),
+            f"{error.shown} has no unit",
+            help=f"write `{with_unit(unit, error.instance)}` if that is meant: {expected}",
+        )
+    return Finding(Code.UNIT, _value_span(error), f"{error.shown} is not {expected}", help=f"write it like `{example}`")
+
+
+def _bad_format(error: _Error) -> Finding:
+    span = error.document.span_of_key(error.keys) if error.is_name else _value_span(error)
+    if error.keyword == "x-no-reference":
+        return Finding(
+            Code.FORMAT, span, f"{error.where} takes no reference", help="write the value itself; it is no secret"
+        )
+    if error.keyword == "x-partial-reference":
+        return Finding(
+            Code.FORMAT,
+            span,
+            "a reference is the whole value: `${NAME}` or `${file:/path}`",
+            help="put the whole value into the environment",
+        )
+    wanted = error.detail if error.keyword == "x-format" else error.node.get("x-message", "")
+    return Finding(Code.FORMAT, span, f"{error.shown} does not fit {error.where}", help=wanted)
+
+
+def _literal_secret(error: _Error) -> Finding:
+    return Finding(
+        Code.LITERAL_SECRET,
+        _value_span(error),
+        f"{error.where} takes a reference, never the secret itself",
+        help="write `${NAME}` or `${file:/path}` and put the secret there",
+        effect="the secret would be in git for ever; treat a real one as leaked",
+    )
+
+
+def _exclusive(error: _Error) -> Finding:
+    span = error.document.span_of_key(error.keys) if error.keys else _value_span(error)
+    if error.keyword == "x-exclusive":
+        message = f"{error.where} cannot stand beside `{error.detail}`"
+    else:
+        message = error.node.get("x-message") or f"{error.where} has too many fields"
+    return Finding(Code.EXCLUSIVE, span, message, help="keep one of them")
+
+
+def _deferred(error: _Error) -> Finding:
+    return Finding(
+        Code.DEFERRED,
+        error.document.span_of_key(error.keys),
+        f"{error.where} is not enforced by this release",
+        Severity.WARNING,
+        help="remove it until the release that enforces it",
+        effect="the engine refuses to open this policy",
+    )
+
+
+def _out_of_range(error: _Error) -> Finding:
+    expected = error.expected
+    words = {
+        "minimum": f"at least {expected}",
+        "maximum": f"at most {expected}",
+        "exclusiveMinimum": f"more than {expected}",
+        "minItems": f"at least {expected} {'entry' if expected == 1 else 'entries'}",
+        "maxItems": f"at most {expected} entries",
+        "minLength": "not empty",
+        "maxLength": f"at most {expected} characters",
+        "minProperties": f"at least {expected} {'field' if expected == 1 else 'fields'}",
+        "uniqueItems": "a list without repetitions",
+    }
+    wanted = words.get(error.keyword)
+    message = f"{error.where} is {error.shown}; it has to be {wanted}" if wanted else f"{error.where}: {error.detail}"
+    known = error.node.get("properties")
+    return Finding(
+        Code.OUT_OF_RANGE, _value_span(error), message, help=f"known fields: {listed(known)}" if known else ""
+    )
+
+
+def _value_span(error: _Error) -> Span:
+    return error.document.span_of(error.keys)

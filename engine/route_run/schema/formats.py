@@ -1,0 +1,90 @@
+"""The formats and units of the language that a JSON Schema cannot say: each a question about a text.
+
+A checker gives None for a good value, else in words what is wrong and what to write.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from urllib.parse import urlsplit
+
+REFERENCE = re.compile(r"\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:/[^{}\x00]+)\}\Z")
+"""A reference as a whole scalar: `${NAME}` or `${file:/path}`."""
+
+UNITS: Mapping[str, tuple[str, str]] = {
+    "duration": ("5s", "a number and its unit: ms, s, min, h or d"),
+    "rate": ("600/min", "a count per s, min, h or day, such as `600/min` or `200k/min`"),
+    "spend": ("20 USD/day", "US dollars per h, day or month, such as `20 USD/day`"),
+    "share": ("10%", "a percentage such as `10%`"),
+}
+"""Per unit an example and what is expected, in words."""
+
+_BARE_NUMBER_UNIT = {"duration": "{}s", "rate": "{}/min", "spend": "{} USD/day", "share": "{}%"}
+_OWN_HEADERS = frozenset(
+    (
+        "host content-length content-type transfer-encoding connection accept accept-encoding authorization "
+        "cookie user-agent webhook-id webhook-timestamp webhook-signature anthropic-version "
+    ).split()
+)
+
+
+def with_unit(unit: str, value: object) -> str:
+    """What a bare number was probably meant to say."""
+    return _BARE_NUMBER_UNIT[unit].format(value)
+
+
+def url(text: str) -> str | None:
+    if not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
+        return "a URL has no blanks, control characters or backslashes; write international names in their ASCII form"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return f"not a URL: {error}"
+    if parts.scheme not in ("http", "https"):
+        return "a URL starts with `https://` (or `http://`)"
+    if "@" in parts.netloc:
+        return "a URL carries no user or password; credentials belong in `auth`"
+    if not host or port == 0:
+        return "the URL names no host" if not host else "port 0 cannot be connected to"
+    if parts.fragment or parts.query or text.endswith(("#", "?")):
+        return "a URL has no query and no fragment here"
+    return None
+
+
+def network(text: str) -> str | None:
+    if text == "loopback":
+        return None
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        return f"not `loopback` and not a network in CIDR notation: {error}"
+    return None
+
+
+def instant(text: str) -> str | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return "write date, time and offset, such as `2026-12-01T22:00:00+01:00`"
+    if moment.tzinfo is None:
+        return "the offset is missing; write `+01:00` or `Z` at the end"
+    return None
+
+
+def own_header(text: str) -> str | None:
+    if text.lower() in _OWN_HEADERS or text.lower().startswith("proxy-"):
+        return f"`{text}` is set by route-run itself; credentials belong in `auth`"
+    return None
+
+
+FORMATS: Mapping[str, Callable[[str], str | None]] = {
+    "url": url,
+    "network": network,
+    "instant": instant,
+    "own_header": own_header,
+}
+"""The formats by the names that schemas use in `x-format`."""
