@@ -1,0 +1,196 @@
+"""Documents to a policy: merging, names defined twice, files that items name.
+
+Decides which items take part. An item with findings is skipped, but its name stays defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from route_run.errors import Code, Finding, Label, Span
+from route_run.policy.model import Ledger, Pack
+from route_run.policy.policy import SECTIONS, Origin, Policy, digest_of
+from route_run.text import Document, Kind, Reading, read_named_file
+
+_NAMED_FILES = (("endpoints", ("ca_file",)), ("webhooks", ("ca_file",)), ("routes", ("verify", "json_schema")))
+
+
+@dataclass(slots=True)
+class _Merged:
+    items: dict[str, dict[str, Any]] = field(default_factory=lambda: {section: {} for section in SECTIONS})
+    origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
+    ledger: Any = None
+    packs: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[Finding]]:
+    """The policy of all documents, given what reading and schema found; and the findings of merging."""
+    merged = _Merged()
+    for document in reading.documents:
+        if isinstance(document.data, dict):
+            _merge(merged, document)
+    faulty = _Faults(findings)
+    files = _named_files(merged)
+    decoded = {
+        section: {
+            name: model.model_validate(raw)
+            for name, raw in merged.items[section].items()
+            if not faulty.touch(merged.origins[section, name])
+        }
+        for section, model in SECTIONS.items()
+    }
+    policy = Policy(
+        reading=reading,
+        **decoded,  # type: ignore[arg-type]  # the sections are fields of the same names
+        ledger=_ledger(merged, faulty),
+        packs=_packs(merged, faulty),
+        names={section: frozenset(items) for section, items in merged.items.items()},
+        origins=merged.origins,
+        files=files,
+        digest=digest_of({**merged.items, "ledger": merged.ledger, "packs": merged.packs}, files),
+    )
+    return policy, merged.findings
+
+
+class _Faults:
+    """Which items have an error within them."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._spans: dict[str, list[Span]] = {}
+        for finding in findings:
+            if finding.is_error:
+                self._spans.setdefault(finding.span.path, []).append(finding.span)
+
+    def touch(self, origin: Origin) -> bool:
+        spans = self._spans.get(origin.document.path)
+        if not spans:
+            return False
+        start = origin.key_span().start
+        end = max(origin.document.span_of(origin.keys).end, origin.key_span().end)
+        return any(start <= span.start <= end for span in spans)
+
+
+def _merge(merged: _Merged, document: Document) -> None:
+    data = document.data
+    assert isinstance(data, dict)
+    if document.kind is Kind.PACK:
+        _merge_pack(merged, document, data)
+    if document.kind is not Kind.POLICY:
+        return
+    for section in SECTIONS:
+        items = data.get(section)
+        if isinstance(items, dict):
+            for name, raw in items.items():
+                _merge_item(merged, document, section, name, raw)
+    if "ledger" in data:
+        _merge_ledger(merged, document, data["ledger"])
+
+
+def _merge_item(merged: _Merged, document: Document, section: str, name: str, raw: Any) -> None:
+    origin = Origin(document, (section, name))
+    first = merged.origins.setdefault((section, name), origin)
+    if first is origin:
+        merged.items[section][name] = raw
+        return
+    merged.findings.append(
+        Finding(
+            Code.DEFINED_TWICE,
+            origin.key_span(),
+            f"`{name}` is defined a second time in `{section}`",
+            labels=(Label(first.key_span(), "first here"),),
+            help="names are unique over the whole policy; rename or remove one",
+        )
+    )
+
+
+def _merge_ledger(merged: _Merged, document: Document, raw: Any) -> None:
+    origin = Origin(document, ("ledger",))
+    first = merged.origins.setdefault(("ledger", ""), origin)
+    if first is origin:
+        merged.ledger = raw
+        return
+    label = Label(first.key_span(), "first here")
+    merged.findings.append(
+        Finding(
+            Code.SECOND_LEDGER,
+            origin.key_span(),
+            "`ledger` stands once per policy; this is a second one",
+            labels=(label,),
+            help="keep one of them",
+        )
+    )
+
+
+def _merge_pack(merged: _Merged, document: Document, data: dict[str, Any]) -> None:
+    name, release = data.get("pack"), data.get("release")
+    if not isinstance(name, str) or not isinstance(release, int):
+        return  # the schema has said so
+    key = f"{name}@{release}"
+    origin = Origin(document, ("pack",))
+    first = merged.origins.setdefault(("packs", key), origin)
+    if name.startswith("builtin/"):
+        merged.findings.append(
+            Finding(
+                Code.FORMAT,
+                document.span_of(("pack",)),
+                "names that start with `builtin/` are those of the packs that ship with route-run",
+                help="choose another name",
+            )
+        )
+    if first is origin:
+        merged.packs[key] = data
+        return
+    merged.findings.append(
+        Finding(
+            Code.DEFINED_TWICE,
+            origin.span(),
+            f"the pack `{key}` is defined a second time",
+            labels=(Label(first.span(), "first here"),),
+            help="a released pack never changes; give the new one a release of its own",
+        )
+    )
+
+
+def _ledger(merged: _Merged, faulty: _Faults) -> Ledger:
+    origin = merged.origins.get(("ledger", ""))
+    if origin is None or not isinstance(merged.ledger, dict) or faulty.touch(origin):
+        return Ledger()
+    return Ledger.model_validate(merged.ledger)
+
+
+def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
+    whole = {key: Origin(merged.origins["packs", key].document, ("patterns",)) for key in merged.packs}
+    return {
+        key: Pack.model_validate(raw)
+        for key, raw in merged.packs.items()
+        if not faulty.touch(whole[key]) and not faulty.touch(merged.origins["packs", key])
+    }
+
+
+def _named_files(merged: _Merged) -> dict[tuple[str, str, str], bytes]:
+    files: dict[tuple[str, str, str], bytes] = {}
+    for section, name, keys, file_name in _file_names(merged):
+        origin = merged.origins[section, name]
+        found = read_named_file(origin.document.folder, file_name)
+        if found.problem:
+            merged.findings.append(
+                Finding(
+                    Code.NAMED_FILE, origin.span(*keys), f"the file `{file_name}` cannot be used", help=found.problem
+                )
+            )
+        else:
+            files[section, name, keys[-1]] = found.content
+    return files
+
+
+def _file_names(merged: _Merged) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    for section, keys in _NAMED_FILES:
+        for name, raw in merged.items[section].items():
+            value = raw
+            for key in keys:
+                value = value.get(key) if isinstance(value, dict) else None
+            if isinstance(value, str) and value:
+                yield section, name, keys, value
