@@ -1,0 +1,107 @@
+"""Guards and output checks of a policy, compiled; what cannot be compiled is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from route_run.errors import Code, Finding, Span
+from route_run.guard.output import OutputCheck, compile_schema
+from route_run.guard.packs import builtin_names, find_pack
+from route_run.guard.scanner import Action, Scanner, problem_of
+from route_run.policy import Policy
+from route_run.policy.model import Guard, Pattern, RouteTo
+from route_run.text.nearest import listed, nearest
+
+
+def compile_guards(policy: Policy) -> tuple[dict[str, Scanner], list[Finding]]:
+    """Every guard whose patterns all compile, and findings for the others."""
+    findings = list(_pack_findings(policy))
+    scanners: dict[str, Scanner] = {}
+    for name, guard in policy.guards.items():
+        problems = [*_unknown_packs(policy, name, guard), *_bad_patterns(policy, name, guard)]
+        findings += problems
+        if not problems:
+            scanners[name] = _scanner(name, guard, policy)
+    return scanners, findings
+
+
+def compile_output_checks(policy: Policy) -> tuple[dict[str, OutputCheck], list[Finding]]:
+    """The output check of every route that has one, by route."""
+    checks: dict[str, OutputCheck] = {}
+    findings: list[Finding] = []
+    for name, route in policy.routes.items():
+        if route.verify is None:
+            continue
+        content = policy.files.get(("routes", name, "json_schema"))
+        if content is None:
+            checks[name] = OutputCheck()  # `format: json`, or a file that has its finding already
+            continue
+        compiled = compile_schema(content)
+        if isinstance(compiled, OutputCheck):
+            checks[name] = compiled
+        else:
+            span = policy.origin("routes", name).span("verify", "json_schema")
+            findings.append(
+                Finding(Code.NAMED_FILE, span, f"the schema cannot be used: {compiled}", help="correct the file")
+            )
+    return checks, findings
+
+
+def _scanner(name: str, guard: Guard, policy: Policy) -> Scanner:
+    patterns: dict[str, Pattern] = {}
+    for reference in guard.packs:
+        pack = find_pack(reference, policy.packs)
+        for pattern in pack.patterns if pack is not None else ():
+            patterns.setdefault(pattern.id, pattern)
+    patterns.update((pattern.id, pattern) for pattern in guard.patterns)
+    destination = guard.then.route if isinstance(guard.then, RouteTo) else ""
+    action = Action.ROUTE if destination else Action(guard.then)
+    return Scanner(name, list(patterns.values()), guard.threshold, action, destination)
+
+
+def _unknown_packs(policy: Policy, name: str, guard: Guard) -> Iterator[Finding]:
+    origin = policy.origin("guards", name)
+    known = [*policy.packs, *builtin_names(), *(key for section, key in policy.origins if section == "packs")]
+    for index, reference in enumerate(guard.packs):
+        if reference in known:
+            continue
+        similar = nearest(reference, known)
+        choice = f"known: {listed(set(known))}"
+        yield Finding(
+            Code.UNKNOWN_NAME,
+            origin.span("packs", index),
+            f"there is no pattern pack `{reference}`",
+            help=f"did you mean `{similar}`? {choice}" if similar else choice,
+        )
+
+
+def _bad_patterns(policy: Policy, name: str, guard: Guard) -> Iterator[Finding]:
+    origin = policy.origin("guards", name)
+    for index, pattern in enumerate(guard.patterns):
+        yield from _bad_pattern(pattern, origin.span("patterns", index, "regex"))
+
+
+def _pack_findings(policy: Policy) -> Iterator[Finding]:
+    for key, pack in policy.packs.items():
+        document = policy.origin("packs", key).document
+        seen: set[str] = set()
+        for index, pattern in enumerate(pack.patterns):
+            yield from _bad_pattern(pattern, document.span_of(("patterns", index, "regex")))
+            if pattern.id in seen:
+                yield Finding(
+                    Code.DEFINED_TWICE,
+                    document.span_of(("patterns", index, "id")),
+                    f"a second pattern has the id `{pattern.id}`",
+                    help="ids are unique within a pack",
+                )
+            seen.add(pattern.id)
+
+
+def _bad_pattern(pattern: Pattern, span: Span) -> Iterator[Finding]:
+    if problem := problem_of(pattern.regex):
+        yield Finding(
+            Code.BAD_PATTERN,
+            span,
+            f"the pattern `{pattern.id}` cannot be used: {problem}",
+            help="patterns are in RE2 syntax: no look-around, no back-references, no repetition above 1000",
+        )

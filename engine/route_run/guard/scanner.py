@@ -1,0 +1,110 @@
+"""The prompt scanner: scored patterns over texts, on a linear-time engine.
+
+Decides whether a guard fires. RE2 finds in one pass which patterns match, in time linear in the text
+whatever the patterns are; case is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import re2
+
+from route_run.guard.normalise import normalised
+from route_run.policy.model import Pattern
+
+_SENTINEL = "\x01route-run\x01"
+_MEMORY = 64 << 20
+
+
+class Action(Enum):
+    """What happens when a guard fires."""
+
+    REJECT = "reject"
+    FLAG = "flag"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one guard says about one request; ``hits`` are pattern ids in the order of the policy."""
+
+    guard: str
+    score: float
+    threshold: float
+    hits: tuple[str, ...]
+    action: Action
+    destination: str = ""
+    problem: str = ""
+
+    @property
+    def fired(self) -> bool:
+        return bool(self.problem) or self.score >= self.threshold
+
+
+def options() -> Any:
+    """How patterns are read: RE2 syntax, case ignored, a cap on memory."""
+    chosen = re2.Options()
+    chosen.case_sensitive = False
+    chosen.log_errors = False
+    chosen.max_mem = _MEMORY
+    return chosen
+
+
+def problem_of(regex: str) -> str:
+    """Why a pattern cannot be used, in words; empty when it can."""
+    try:
+        re2.compile(regex, options())
+    except re2.error as error:
+        detail = error.args[0] if error.args else str(error)
+        return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+    return ""
+
+
+class Scanner:
+    """One guard, compiled: every pattern in one set."""
+
+    def __init__(
+        self, guard: str, patterns: Sequence[Pattern], threshold: float, action: Action, destination: str = ""
+    ) -> None:
+        self.guard = guard
+        self.patterns = tuple(patterns)
+        self.threshold = threshold
+        self.action = action
+        self.destination = destination
+        self._set = re2.Set.SearchSet(options())
+        for pattern in self.patterns:
+            self._set.Add(pattern.regex)
+        self._set.Add(re2.escape(_SENTINEL))
+        self._set.Compile()
+        # a set that is too large for its memory finds nothing and says nothing: a guard that cannot run rejects
+        self._works = bool(self._set.Match(_SENTINEL))
+
+    def scan(self, texts: Sequence[str]) -> Verdict:
+        """The verdict over texts, each alone and all joined by newlines; never raises for a text."""
+        if not self._works:
+            return self._verdict((), "the patterns are too large to be searched for together")
+        found: set[int] = set()
+        for view in _views(texts):
+            found.update(self._set.Match(view) or ())
+        found.discard(len(self.patterns))
+        return self._verdict(sorted(found))
+
+    def _verdict(self, found: Iterable[int], problem: str = "") -> Verdict:
+        hits = [self.patterns[index] for index in found]
+        # scores are decimal fractions: 0.1 + 0.7 has to reach 0.8
+        score = min(1.0, round(sum(pattern.score for pattern in hits), 6))
+        ids = tuple(pattern.id for pattern in hits)
+        action = Action.REJECT if problem else self.action
+        return Verdict(self.guard, score, self.threshold, ids, action, self.destination, problem)
+
+
+def _views(texts: Sequence[str]) -> Iterable[str]:
+    whole = [*texts, "\n".join(texts)] if len(texts) > 1 else texts
+    for text in whole:
+        yield text
+        if (view := normalised(text)) is not None:
+            yield view
