@@ -1,0 +1,273 @@
+"""A policy to a routing table: references resolved, matches ranked, guards compiled; or findings.
+
+Decides what only the whole policy can tell: whether two routes can be ranked, whether a match can be
+satisfied, whether ranges leave anything over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from route_run.errors import Code, Finding, Label, Span
+from route_run.guard import OutputCheck, compile_guards, compile_output_checks
+from route_run.policy import TRAITS, Parameter, Policy, Range
+from route_run.policy import model as written
+from route_run.table.attributes import MODEL
+from route_run.table.index import Index
+from route_run.table.match import Region, Relation, Vocabulary, as_written
+from route_run.table.order import Conflict, ranked
+from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
+
+_MATCHING = ("routes", "bounds", "webhooks")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A table of all that could be compiled, whole only when no finding is an error."""
+
+    table: RoutingTable
+    findings: tuple[Finding, ...]
+
+
+def compile_policy(policy: Policy) -> Compiled:
+    """Compile whatever of a policy could be decoded; what is left out has its finding."""
+    vocabulary = Vocabulary.of(policy.tags)
+    scanners, guard_findings = compile_guards(policy)
+    checks, schema_findings = compile_output_checks(policy)
+    regions, empty = _regions(policy, vocabulary)
+    routes = _routes(policy, regions, checks)
+    bounds = _bounds(policy, regions)
+    hooks = _hooks(policy, regions)
+    matched = [route for route in routes.values() if route.region is not None]
+    ranks, conflicts = ranked([_region(route) for route in matched], [route.precedence for route in matched])
+    in_order = [route for _, route in sorted(zip(ranks, matched, strict=True), key=lambda pair: pair[0])]
+    table = RoutingTable(
+        policy=policy,
+        vocabulary=vocabulary,
+        routes=routes,
+        matched=in_order,
+        bounds=bounds,
+        hooks=hooks,
+        scanners=scanners,
+        route_index=Index.of([_condition(route) for route in in_order]),
+        bound_index=Index.of([bound.condition for bound in bounds]),
+        hook_index=Index.of([hook.condition for hook in hooks]),
+    )
+    ambiguous = [_ambiguous(policy, matched, conflict) for conflict in conflicts]
+    everything = vocabulary.region(written.Match())
+    closed = list(_closed_ranges(policy, routes, bounds, everything))
+    return Compiled(table, (*guard_findings, *schema_findings, *empty, *ambiguous, *closed))
+
+
+def _region(route: Route) -> Region:
+    assert route.region is not None
+    return route.region
+
+
+def _condition(route: Route) -> Region:
+    assert route.condition is not None
+    return route.condition
+
+
+# -- matches -----------------------------------------------------------------------------------------
+
+
+def _regions(policy: Policy, vocabulary: Vocabulary) -> tuple[dict[tuple[str, str], Region], list[Finding]]:
+    """The region of every written match, and a finding for each that no request can be in."""
+    regions: dict[tuple[str, str], Region] = {}
+    findings: list[Finding] = []
+    for section in _MATCHING:
+        for name, item in getattr(policy, section).items():
+            if item.match is None:
+                continue
+            region = vocabulary.region(item.match)
+            if region.is_empty:
+                findings.append(_empty(policy, section, name, region))
+            else:
+                regions[section, name] = region
+    return regions, findings
+
+
+def _empty(policy: Policy, section: str, name: str, region: Region) -> Finding:
+    origin = policy.origin(section, name)
+    low, high = region.tokens
+    for dimension, allowed in region.values.items():
+        if allowed.is_empty:
+            keys = ("requested_model",) if dimension == MODEL else ("tags", dimension)
+            what = "requested model" if dimension == MODEL else f"value of the tag `{dimension}`"
+            reason = f"no {what} satisfies this condition"
+            return _no_request(origin.key_span("match", *keys), section, name, reason)
+    reason = f"the smallest prompt with these needs has {low} tokens, the largest allowed {high}"
+    return _no_request(origin.key_span("match", "prompt_tokens"), section, name, reason)
+
+
+def _no_request(span: Span, section: str, name: str, reason: str) -> Finding:
+    return Finding(
+        Code.EMPTY_MATCH,
+        span,
+        f"no request can match the {section.removesuffix('s')} `{name}`: {reason}",
+        help="widen the condition, or remove it",
+    )
+
+
+def _ambiguous(policy: Policy, matched: list[Route], conflict: Conflict) -> Finding:
+    first, second = matched[conflict.first].name, matched[conflict.second].name
+    spans = sorted((policy.origin("routes", name).key_span(), name) for name in (first, second))
+    (other_span, other), (span, name) = spans
+    same = conflict.relation is Relation.EQUAL
+    how = "match the very same requests" if same else "share requests, and neither is narrower"
+    return Finding(
+        Code.AMBIGUOUS_ROUTES,
+        span,
+        f"routes `{name}` and `{other}` {how}; both match: {conflict.witness}",
+        labels=(Label(other_span, f"`{other}` is here"),),
+        help=f"give one a higher `precedence`, or narrow `{name}` until it lies inside `{other}` or apart from it",
+    )
+
+
+# -- routes, bounds, webhooks --------------------------------------------------------------------------
+
+
+def _routes(
+    policy: Policy, regions: Mapping[tuple[str, str], Region], checks: Mapping[str, OutputCheck]
+) -> dict[str, Route]:
+    upstreams = {name: _upstream(policy, name) for name in policy.upstreams}
+    routes: dict[str, Route] = {}
+    for name, route in policy.routes.items():
+        upstream = upstreams.get(route.upstream)
+        is_checked = route.verify is None or name in checks
+        if upstream is None or not is_checked:
+            continue  # there is a finding for it
+        deliver = route.deliver or ("verified" if route.verify else "streamed")
+        routes[name] = Route(
+            name=name,
+            region=regions.get(("routes", name)),
+            condition=None if route.match is None else as_written(route.match),
+            precedence=route.precedence,
+            callable=route.callable,
+            upstream=upstream,
+            rules={p: _rule(f"route `{name}`", p, rule) for p, rule in route.parameters.items()},
+            output_check=checks.get(name),
+            deliver=Deliver(deliver),
+        )
+    return routes
+
+
+def _upstream(policy: Policy, name: str) -> Upstream | None:
+    upstream = policy.upstreams[name]
+    flat = [
+        t
+        for entry in upstream.targets
+        for t in (entry.targets if isinstance(entry, written.BalanceGroup) else (entry,))
+    ]
+    targets = [_target(policy, target) for target in flat]
+    if None in targets:
+        return None  # there is a finding for it
+    return Upstream(
+        name=name,
+        targets=tuple(target for target in targets if target is not None),
+        fallback_kinds=frozenset(upstream.fallback.when),
+        attempts=upstream.retry.attempts,
+        backoff_first=upstream.retry.backoff.first,
+        backoff_max=upstream.retry.backoff.max,
+        timeouts=upstream.timeouts,
+    )
+
+
+def _target(policy: Policy, target: written.Target) -> Target | None:
+    endpoint, model = policy.endpoints.get(target.endpoint), policy.models.get(target.model)
+    if endpoint is None or model is None or target.model not in endpoint.serves:
+        return None
+    served = endpoint.serves[target.model]
+    traits = TRAITS[endpoint.dialect]
+    ranges = {p: allowed.range for p, allowed in model.parameters.items()}
+    ranges[Parameter.MAX_TOKENS] = Range(1, model.max_output_tokens)
+    for parameter, allowed in traits.parameters.items():
+        ranges[parameter] = ranges.get(parameter, Range()) & allowed
+    largest = traits.largest_context
+    return Target(
+        endpoint=target.endpoint,
+        model=target.model,
+        sent_as=served.as_ or target.model,
+        dialect=endpoint.dialect,
+        labels=endpoint.labels,
+        drained=endpoint.drain,
+        context_window=model.context_window if largest is None else min(model.context_window, largest),
+        max_output_tokens=int(ranges[Parameter.MAX_TOKENS].max or model.max_output_tokens),
+        capabilities=model.capabilities,
+        traits=traits,
+        ranges=ranges,
+        price=served.price or model.price,
+    )
+
+
+def _rule(source: str, parameter: Parameter, rule: written.ParameterBound) -> Rule:
+    allowed = rule.range & Range(1, None) if parameter is Parameter.MAX_TOKENS else rule.range
+    default = rule.default if isinstance(rule, written.ParameterRule) else None
+    return Rule(source, allowed, Outside(rule.outside), tuple(default) if isinstance(default, list) else default)
+
+
+def _bounds(policy: Policy, regions: Mapping[tuple[str, str], Region]) -> list[Bound]:
+    return [
+        Bound(
+            name=name,
+            region=regions["bounds", name],
+            condition=as_written(bound.match),
+            guards=bound.guards,
+            labels={label: frozenset(values) for label, values in bound.targets.items()},
+            rules={p: _rule(f"bound `{name}`", p, rule) for p, rule in bound.parameters.items()},
+        )
+        for name, bound in sorted(policy.bounds.items())
+        if ("bounds", name) in regions
+    ]
+
+
+def _hooks(policy: Policy, regions: Mapping[tuple[str, str], Region]) -> list[Hook]:
+    return [
+        Hook(name, as_written(webhook.match), frozenset(webhook.events))
+        for name, webhook in sorted(policy.webhooks.items())
+        if ("webhooks", name) in regions
+    ]
+
+
+# -- ranges ------------------------------------------------------------------------------------------
+
+
+def _closed_ranges(
+    policy: Policy, routes: Mapping[str, Route], bounds: list[Bound], everything: Region
+) -> Iterator[Finding]:
+    """Parameters for which a route and the bounds around all of its requests leave no value."""
+    restricting = [bound for bound in bounds if bound.rules]
+    for route in routes.values():
+        around = [bound for bound in restricting if (route.region or everything) <= bound.region]
+        for parameter in {p for bound in around for p in bound.rules} if around else ():
+            yield from _closed(policy, route, parameter, around)
+
+
+def _closed(policy: Policy, route: Route, parameter: Parameter, around: list[Bound]) -> Iterator[Finding]:
+    own = route.rules.get(parameter)
+    left = own.range if own is not None else Range()
+    labels: list[Label] = []
+    for bound in around:
+        if parameter not in bound.rules:
+            continue
+        origin = policy.origin("bounds", bound.name)
+        labels.append(
+            Label(
+                origin.key_span("parameters", parameter.value),
+                f"bound `{bound.name}` asks for {bound.rules[parameter].range}",
+            )
+        )
+        left &= bound.rules[parameter].range
+    if not left.is_empty or (own is not None and own.range.is_empty):
+        return
+    origin = policy.origin("routes", route.name)
+    span = origin.key_span("parameters", parameter.value) if own is not None else origin.key_span()
+    yield Finding(
+        Code.EMPTY_RANGE,
+        span,
+        f"no value of {parameter.value} is left for the route `{route.name}`: its range and its bounds do not meet",
+        labels=tuple(labels),
+        help="widen one of the ranges",
+    )
