@@ -1,0 +1,154 @@
+"""Decoding an answer whatever form it comes in: a stream of events, JSON lines, or one JSON body.
+
+Decides which form the bytes have. A dialect supplies two functions: what one event means, and what
+one whole body means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from route_run.flow.outcome import ToolPiece, Usage
+from route_run.wire.answer import MAX_ANSWER, AnswerDecoder, Content, End, Piece, Problem, Progress, Unreadable
+from route_run.wire.frames import Frame, FrameDecoder, FrameError
+
+_NO_ANSWER_TYPES = ("text/html", "application/xhtml", "application/xml", "text/xml", "image/", "application/pdf")
+
+
+class EventReader(Protocol):
+    """What the events of one stream mean; raises ValueError for an event that cannot be read."""
+
+    progress: Progress
+
+    def read(self, frame: Frame) -> list[Piece]: ...
+
+
+BodyReader = Callable[[bytes], list[Piece]]
+"""What a whole body means, its End included; raises ValueError for a body that cannot be read."""
+
+
+def choose_decoder(content_type: str, streamed: bool, events: EventReader, read_body: BodyReader) -> AnswerDecoder:
+    """The decoder for an answer by what was asked and what its content type says."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith(_NO_ANSWER_TYPES):
+        return _Refused(f"the answer is {kind}, not JSON or an event stream")
+    is_stream = kind in ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json")
+    if is_stream or (streamed and kind != "application/json"):
+        return StreamDecoder(events)
+    return JsonDecoder(events if streamed else None, read_body)
+
+
+class StreamDecoder:
+    """A stream of events, ended by the dialect's own terminator."""
+
+    def __init__(self, events: EventReader) -> None:
+        self._frames = FrameDecoder()
+        self._events = events
+        self._received = 0
+        self._failed = False
+
+    @property
+    def progress(self) -> Progress:
+        return self._events.progress
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        if self._failed or self.progress is Progress.DONE:
+            return []
+        self._received += len(chunk)
+        if self._received > MAX_ANSWER:
+            return self._fail(f"the answer is larger than {MAX_ANSWER:,} bytes")
+        try:
+            frames = self._frames.feed(chunk)
+        except FrameError as error:
+            return self._fail(str(error))
+        return self._pieces(frames)
+
+    def finish(self) -> list[Piece]:
+        return [] if self._failed else self._pieces(self._frames.finish())
+
+    def _pieces(self, frames: list[Frame]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for frame in frames:
+            if self.progress is Progress.DONE:
+                break
+            was_open = self.progress is Progress.OPEN
+            try:
+                found = self._events.read(frame)
+            except ValueError as error:
+                return [*pieces, *self._fail(f"an event cannot be read: {error}")]
+            # what follows the proper end is usage at most
+            pieces += found if was_open else [piece for piece in found if isinstance(piece, Usage | Problem)]
+        return pieces
+
+    def _fail(self, message: str) -> list[Piece]:
+        self._failed = True
+        return [Unreadable(message)]
+
+
+class JsonDecoder:
+    """One JSON body; where a stream was asked for, also JSON lines that come one by one."""
+
+    def __init__(self, events: EventReader | None, read_body: BodyReader) -> None:
+        self._lines = StreamDecoder(events) if events is not None else None
+        self._read_body = read_body
+        self._parts: list[bytes] = []
+        self._received = 0
+        self._progress = Progress.OPEN
+
+    @property
+    def progress(self) -> Progress:
+        if self._lines is not None and self._progress is Progress.OPEN:
+            return self._lines.progress
+        return self._progress
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        self._received += len(chunk)
+        if self._received > MAX_ANSWER:
+            self._lines = None
+            return [Unreadable(f"the answer is larger than {MAX_ANSWER:,} bytes")]
+        if self._lines is None:
+            self._parts.append(chunk)
+            return []
+        pieces = self._lines.feed(chunk)
+        if any(isinstance(piece, Content | ToolPiece | End | Usage) for piece in pieces):
+            self._parts.clear()  # these are JSON lines; there is no whole body to wait for
+            return pieces
+        self._parts.append(chunk)
+        if any(isinstance(piece, Unreadable) for piece in pieces):
+            self._lines = None  # one body over several lines
+            return []
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        if self._lines is not None:
+            pieces = self._lines.finish()
+            if pieces and not any(isinstance(piece, Unreadable) for piece in pieces):
+                return pieces
+            if self._lines.progress is not Progress.OPEN or not self._parts:
+                return pieces
+        body = b"".join(self._parts)
+        if not body.strip():
+            return [Unreadable("the answer is empty")]
+        try:
+            pieces = self._read_body(body)
+        except ValueError as error:
+            return [Unreadable(f"the answer cannot be read: {error}")]
+        if any(isinstance(piece, End) for piece in pieces):
+            self._progress = Progress.DONE
+        return pieces
+
+
+class _Refused:
+    """An answer whose type alone says that it is none."""
+
+    progress = Progress.OPEN
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        return []
+
+    def finish(self) -> list[Piece]:
+        return [Unreadable(self._message)]
