@@ -1,0 +1,1 @@
+"""The `route-run` command line: parse, call, print, exit code."""

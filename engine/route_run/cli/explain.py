@@ -1,0 +1,46 @@
+"""`route-run explain`: where would this request go, and why not elsewhere?"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from route_run.cli.main import Settings
+from route_run.cli.policy import load_policy
+from route_run.cli.selectors import Asked, request_options
+from route_run.cli.terminal import EXIT_OF
+from route_run.flow.decide import decide
+from route_run.lint.report import finding_as_json, printable
+from route_run.review.explain import explanation
+
+
+@click.command(
+    "explain",
+    epilog='Examples:\n\n\b\n  route-run explain "Where is my parcel?" --tag desk=support\n'
+    '  route-run explain --json "Hello" --tag desk=sales --param temperature=1.5\n\n'
+    "Exit codes: 0 it would be sent, 3 rejected, 4 refused; 1 the policy is invalid, 2 usage.",
+)
+@request_options
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
+@click.pass_obj
+def command(
+    settings: Settings,
+    asked: Asked,
+    as_json: bool,
+) -> int:
+    """Say where a request would go, and why.
+
+    Sends nothing and reads no secret.
+    """
+    settings.json_errors = as_json
+    loaded = load_policy(settings)
+    request = asked()
+    plan = decide(loaded.table, request)
+    if as_json:
+        deferred = [finding_as_json(finding) for finding in loaded.deferred]
+        click.echo(json.dumps({**plan.as_json(), "deferred": deferred}, ensure_ascii=False, indent=2))
+    else:
+        for line in explanation(plan, loaded.table, loaded.deferred).splitlines():
+            click.echo(printable(line))
+    return 0 if plan.stop is None else EXIT_OF[plan.stop.outcome]

@@ -1,0 +1,39 @@
+"""The policy of a command: loaded, and refused with all of its findings when it is invalid."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from route_run.cli.main import EXIT_FINDINGS, Settings
+from route_run.cli.terminal import painted
+from route_run.errors import PolicyError
+from route_run.lint.report import as_text, summary
+from route_run.table import Loaded, load
+
+
+def load_policy(settings: Settings) -> Loaded:
+    """The policy that the options name; ends the command with its findings when it is invalid."""
+    loaded = load([Path(folder) for folder in settings.policy])
+    if loaded.is_valid:
+        return loaded
+    errors = [finding for finding in loaded.findings if finding.is_error]
+    if settings.json_errors:
+        raise PolicyError(errors)
+    click.echo(as_text(errors, loaded.sources, lambda text, role: painted(text, role, sys.stderr)), err=True)
+    click.echo(f"\nthe policy is invalid: {summary(errors, len(loaded.reading.documents))}", err=True)
+    raise click.exceptions.Exit(EXIT_FINDINGS)
+
+
+def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """`name=value` options as pairs; raises UsageError for one without `=`."""
+    found = []
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{option} takes NAME=VALUE, not `{value}`")
+        found.append((name, text))
+    return found

@@ -1,0 +1,1 @@
+"""Looking at decisions: explanations of plans."""
