@@ -155,10 +155,8 @@ class _TextPrinter(_Printer):
             case Planned(plan) if plan.stop is None and plan.route is not None:
                 skipped = len(plan.targets) - len(plan.eligible)
                 more = f", {skipped} skipped" if skipped else ""
-                self._note(
-                    f"route {plan.route.name}: upstream {plan.route.upstream.name}, {len(plan.eligible)} targets{more}",
-                    "quiet",
-                )
+                targets = _counted(len(plan.eligible), "target")
+                self._note(f"route {plan.route.name}: upstream {plan.route.upstream.name}, {targets}{more}", "quiet")
             case AttemptStarted(number, endpoint, model, after_ms) if number > 1:
                 waited = f" after {after_ms:.0f} ms" if after_ms else ""
                 self._note(f"attempt {number}: {endpoint}/{model}{waited}", "quiet")
@@ -177,6 +175,8 @@ class _TextPrinter(_Printer):
         note("cancelled", "warning")
 
     def _finished(self, result: Result) -> None:
+        for call in result.tool_calls:
+            write_answer(json.dumps({"tool_call": call.model_dump()}, ensure_ascii=False) + "\n")
         if result.outcome is Outcome.COMPLETED:
             self._note(_completed(result), "good")
         else:
@@ -195,6 +195,10 @@ class _TextPrinter(_Printer):
     def _note(self, text: str, role: str) -> None:
         if not self._quiet:
             note(text, role)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _failed(attempt: Attempt) -> str:

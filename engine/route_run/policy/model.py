@@ -38,7 +38,7 @@ DEFAULT_FALLBACK: tuple[FailureKind, ...] = (
 
 class _Model(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, arbitrary_types_allowed=True, protected_namespaces=()
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=(), defer_build=True
     )
 
 
@@ -129,8 +129,8 @@ class Endpoint(Destination):
     labels: Mapping[str, str] = Field(default_factory=dict)
     maintenance: tuple[Window, ...] = ()
     drain: bool = False
-    retry_budget: RetryBudget = RetryBudget()
-    breaker: Breaker = Breaker()
+    retry_budget: RetryBudget = Field(default_factory=RetryBudget)
+    breaker: Breaker = Field(default_factory=Breaker)
 
 
 class NumberRange(_Model):
@@ -178,7 +178,7 @@ class Backoff(_Model):
 
 class Retry(_Model):
     attempts: int = 1
-    backoff: Backoff = Backoff()
+    backoff: Backoff = Field(default_factory=Backoff)
 
 
 class Hedge(_Model):
@@ -197,10 +197,10 @@ class Timeouts(_Model):
 
 class Upstream(_Described):
     targets: tuple[BalanceGroup | Target, ...]
-    fallback: Fallback = Fallback()
-    retry: Retry = Retry()
+    fallback: Fallback = Field(default_factory=Fallback)
+    retry: Retry = Field(default_factory=Retry)
     hedge: Hedge | None = None
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Field(default_factory=Timeouts)
 
 
 class Pattern(_Model):
@@ -237,8 +237,8 @@ class Needs(_Model):
 class Match(_Model):
     tags: Mapping[str, Annotated[Condition, BeforeValidator(condition)]] = Field(default_factory=dict)
     requested_model: Annotated[Condition, BeforeValidator(condition)] | None = None
-    prompt_tokens: TokenRange = TokenRange()
-    needs: Needs = Needs()
+    prompt_tokens: TokenRange = Field(default_factory=TokenRange)
+    needs: Needs = Field(default_factory=Needs)
 
 
 class ParameterBound(_Model):

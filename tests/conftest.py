@@ -1,0 +1,70 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.clocks import VIRTUAL_BACKENDS
+from support.policies import write_policy
+
+from route_run.table import Loaded, load
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the proofs that take minutes")
+    parser.addoption("--update-goldens", action="store_true", help="write golden files anew instead of comparing")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Every async test runs on both; one that asks for ``virtual_time`` runs on virtual clocks."""
+    if "virtual_time" in request.fixturenames:
+        return VIRTUAL_BACKENDS[request.param]()
+    return request.param
+
+
+@pytest.fixture
+def virtual_time() -> None:
+    """Asking for it makes the event loop's clock jump over every wait."""
+
+
+@pytest.fixture
+def policy_of(tmp_path: Path) -> Callable[..., Loaded]:
+    """Loads a policy from texts: ``policy_of("version: 1 …")`` or ``policy_of({"a.yaml": …, "b.json": …})``."""
+
+    def loaded(files: str | dict[str, str]) -> Loaded:
+        return load([write_policy(tmp_path / "policy", files)])
+
+    return loaded
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
+    """Compares a text with a golden file; ``--update-goldens`` writes it anew."""
+
+    def compare(text: str, path: Path) -> None:
+        if request.config.getoption("--update-goldens"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"differs from {path}; see it, then --update-goldens"
+
+    return compare
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the settings of whoever runs it, or writes into their ledger."""
+    for name in [name for name in os.environ if name.startswith("ROUTE_RUN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

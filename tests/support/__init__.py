@@ -1,0 +1,1 @@
+"""What tests are made with: policies, clocks, scripted transports, servers."""
