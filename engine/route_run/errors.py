@@ -152,7 +152,11 @@ class UnresolvedReferences(RouteRunError):
 
     def __init__(self, problems: Sequence[tuple[str, Span]]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(f"{problem} (wanted at {span})" for problem, span in self.problems))
+        wanted: dict[str, list[str]] = {}
+        for problem, span in self.problems:
+            wanted.setdefault(problem, []).append(str(span))
+        lines = (f"  {problem}, wanted at {', '.join(places)}" for problem, places in wanted.items())
+        super().__init__("what the policy refers to is not there:\n" + "\n".join(lines))
 
 
 class RequestError(RouteRunError):

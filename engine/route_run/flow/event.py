@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from route_run.flow.outcome import Outcome, ToolPiece, Usage
 from route_run.flow.plan import Plan
@@ -36,9 +36,8 @@ class Restarted:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of the answer, from attempt ``number``."""
+class Text(NamedTuple):
+    """A piece of the answer, from attempt ``number``. A tuple, because there may be hundreds in an answer."""
 
     text: str
     number: int

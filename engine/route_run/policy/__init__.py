@@ -2,7 +2,7 @@
 
 from route_run.policy.check import check
 from route_run.policy.condition import Atom, Condition
-from route_run.policy.decode import decode
+from route_run.policy.decode import decode, sound
 from route_run.policy.dialect import TRAITS, Capability, Dialect, Parameter, Range, Traits
 from route_run.policy.policy import Origin, Policy
 from route_run.policy.reference import Reference, Secret, Where
@@ -23,4 +23,5 @@ __all__ = [
     "Where",
     "check",
     "decode",
+    "sound",
 ]

@@ -6,7 +6,7 @@ Decides which items take part. An item with findings is skipped, but its name st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from route_run.errors import Code, Finding, Label, Span
@@ -53,6 +53,22 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
         digest=digest_of({**merged.items, "ledger": merged.ledger, "packs": merged.packs}, files),
     )
     return policy, merged.findings
+
+
+def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
+    """The policy without the items that have an error, so that one fault makes one finding."""
+    if not any(finding.is_error for finding in findings):
+        return policy
+    faulty = _Faults(findings)
+    kept: dict[str, dict[str, Any]] = {
+        section: {
+            name: item
+            for name, item in getattr(policy, section).items()
+            if not faulty.touch(policy.origin(section, name))
+        }
+        for section in SECTIONS
+    }
+    return replace(policy, **kept)  # type: ignore[arg-type]  # the sections are fields of the same names
 
 
 class _Faults:

@@ -22,6 +22,8 @@ from route_run.wire.body import problem_in
 from route_run.wire.call import HttpRequest, ModelCall
 
 MAX_ERROR_BODY = 64 << 10
+LAST_WORD = 0.05
+"""Seconds that are waited for the end of a body whose answer is done."""
 AFTER_THE_END = 1.0
 """Seconds that are waited for usage after an answer's proper end."""
 
@@ -123,8 +125,21 @@ class Exchange:
 
     async def aclose(self) -> None:
         """Give the connection back, or close it when the answer was not read to its end."""
-        if self._response is not None:
-            await self._response.aclose()
+        if self._response is None:
+            return
+        if self._decoder is not None and self._decoder.progress is Progress.DONE and not self._at_end:
+            await self._read_the_rest()
+        await self._response.aclose()
+
+    async def _read_the_rest(self) -> None:
+        """After the dialect's last word the end of the body is due: with it the connection can be kept."""
+        assert self._response is not None
+        with anyio.move_on_after(LAST_WORD):
+            try:
+                while await self._response.read():
+                    pass
+            except TransportError:
+                return  # the answer is whole; only the connection is not worth keeping
 
     # -- the way out ---------------------------------------------------------------------------------
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+import msgspec
+
 from route_run.flow.outcome import ToolPiece, Usage
 
 MAX_ANSWER = 64 << 20
 """Largest answer in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """A piece of the answer's text, never empty."""
 
     text: str

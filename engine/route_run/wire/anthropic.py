@@ -12,7 +12,7 @@ from route_run.flow.outcome import ToolPiece, Usage
 from route_run.flow.request import ImagePart, Message, ParameterValue, ResponseFormat, TextPart, Tool, ToolCall
 from route_run.policy import Parameter
 from route_run.wire.answer import Answer, AnswerDecoder, Content, End, Piece, Problem, Progress
-from route_run.wire.body import decode, encode, is_set, problem_of_value
+from route_run.wire.body import decode, encode, problem_of_value
 from route_run.wire.call import ModelCall
 from route_run.wire.decoding import choose_decoder
 from route_run.wire.frames import Frame, encode_frame
@@ -56,7 +56,7 @@ class _Event(msgspec.Struct):
     content_block: _Block | None = None
     delta: _Delta | None = None
     usage: _Usage | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    error: Any = None
 
 
 class _Events:
@@ -68,49 +68,49 @@ class _Events:
         self._reason = ""
         self._tools: dict[int, int] = {}
 
-    def read(self, frame: Frame) -> list[Piece]:
+    def read(self, frame: Frame, pieces: list[Piece]) -> None:
         event = decode(frame.data, _Event)
-        if event.type == "error" or is_set(event.error):
-            return [_problem(frame.data)]
+        if event.type == "error" or event.error is not None:
+            pieces.append(_problem(frame.data))
+            return
         match event.type:
-            case "message_start" if isinstance(event.message, _Message):
-                return self._usage(event.message.usage)
-            case "content_block_start" if event.content_block is not None:
-                return self._block(event.index, event.content_block)
             case "content_block_delta" if event.delta is not None:
-                return self._delta(event.index, event.delta)
+                self._delta(event.index, event.delta, pieces)
+            case "content_block_start" if event.content_block is not None:
+                self._block(event.index, event.content_block, pieces)
+            case "message_start" if isinstance(event.message, _Message):
+                self._count(event.message.usage, pieces)
             case "message_delta":
                 self._reason = (event.delta.stop_reason if event.delta else None) or self._reason
-                return self._usage(event.usage)
+                self._count(event.usage, pieces)
             case "message_stop":
                 self.progress = Progress.DONE
-                return [End(self._reason)]
+                pieces.append(End(self._reason))
             case "message":
                 self.progress = Progress.DONE
-                return _read_message(frame.data)
-        return []
+                pieces += _read_message(frame.data)
 
-    def _block(self, index: int, block: _Block) -> list[Piece]:
+    def _block(self, index: int, block: _Block, pieces: list[Piece]) -> None:
         if block.type == "tool_use":
             self._tools[index] = len(self._tools)
-            return [ToolPiece(self._tools[index], block.id or "", block.name or "")]
-        return [Content(block.text)] if block.type == "text" and block.text else []
+            pieces.append(ToolPiece(self._tools[index], block.id or "", block.name or ""))
+        elif block.type == "text" and block.text:
+            pieces.append(Content(block.text))
 
-    def _delta(self, index: int, delta: _Delta) -> list[Piece]:
+    def _delta(self, index: int, delta: _Delta, pieces: list[Piece]) -> None:
         if delta.type == "text_delta" and delta.text:
-            return [Content(delta.text)]
-        if delta.type == "input_json_delta" and delta.partial_json:
-            return [ToolPiece(self._tools.get(index, index), arguments=delta.partial_json)]
-        return []
+            pieces.append(Content(delta.text))
+        elif delta.type == "input_json_delta" and delta.partial_json:
+            pieces.append(ToolPiece(self._tools.get(index, index), arguments=delta.partial_json))
 
-    def _usage(self, usage: _Usage | None) -> list[Piece]:
+    def _count(self, usage: _Usage | None, pieces: list[Piece]) -> None:
         """Counts are cumulative: the last of each holds, and one left out stays as it was."""
         if usage is None:
-            return []
+            return
         for name in usage.__struct_fields__:
             if (count := getattr(usage, name)) is not None:
                 setattr(self._reported, name, count)
-        return [_usage_in(self._reported)]
+        pieces.append(_usage_in(self._reported))
 
 
 class AnthropicCodec:
@@ -178,7 +178,7 @@ class AnthropicCodec:
 
 def _read_message(body: bytes) -> list[Piece]:
     event = decode(body, _Event)
-    if event.type == "error" or is_set(event.error):
+    if event.type == "error" or event.error is not None:
         return [_problem(body)]
     message = decode(body, _Message)
     if message.content is None:

@@ -37,11 +37,6 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def is_set(field: msgspec.Raw) -> bool:
-    """Whether a field that is kept as raw JSON was there and is not null."""
-    return bytes(field) not in (b"", b"null")
-
-
 def problem_in(body: bytes, content_type: str = "") -> Problem:
     """The error a body tells of: any provider's JSON shape, an HTML page, or plain text."""
     try:

@@ -17,11 +17,11 @@ _NO_ANSWER_TYPES = ("text/html", "application/xhtml", "application/xml", "text/x
 
 
 class EventReader(Protocol):
-    """What the events of one stream mean; raises ValueError for an event that cannot be read."""
+    """What the events of one stream mean: each adds its pieces; ValueError says that it cannot be read."""
 
     progress: Progress
 
-    def read(self, frame: Frame) -> list[Piece]: ...
+    def read(self, frame: Frame, pieces: list[Piece]) -> None: ...
 
 
 BodyReader = Callable[[bytes], list[Piece]]
@@ -69,16 +69,17 @@ class StreamDecoder:
 
     def _pieces(self, frames: list[Frame]) -> list[Piece]:
         pieces: list[Piece] = []
+        events = self._events
         for frame in frames:
-            if self.progress is Progress.DONE:
+            if events.progress is Progress.DONE:
                 break
-            was_open = self.progress is Progress.OPEN
+            before, was_open = len(pieces), events.progress is Progress.OPEN
             try:
-                found = self._events.read(frame)
+                events.read(frame, pieces)
             except ValueError as error:
                 return [*pieces, *self._fail(f"an event cannot be read: {error}")]
-            # what follows the proper end is usage at most
-            pieces += found if was_open else [piece for piece in found if isinstance(piece, Usage | Problem)]
+            if not was_open:  # what follows the proper end is usage at most
+                pieces[before:] = [piece for piece in pieces[before:] if isinstance(piece, Usage | Problem)]
         return pieces
 
     def _fail(self, message: str) -> list[Piece]:

@@ -8,7 +8,7 @@ starts with ``{`` is a frame of its own: no field can be called that, and some s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 MAX_LINE = 1 << 20
 MAX_EVENT = 4 << 20
@@ -19,8 +19,7 @@ class FrameError(ValueError):
     """Raised when a line or event is larger than its cap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """One event: ``data`` as bytes, ``name`` of its `event` field; ``bare`` for a line of plain JSON."""
 
     data: bytes
@@ -58,7 +57,17 @@ class FrameDecoder:
             self._skip_line_feed = True  # the LF of a CRLF may be in the next chunk
         elif not text.endswith(b"\n"):
             self._keep(lines.pop())
-        return [frame for line in lines if (frame := self._line(line)) is not None]
+        if self._at_start and lines:
+            lines[0] = self._without_mark(lines[0])
+        frames: list[Frame] = []
+        for line in lines:
+            if not line:
+                self._dispatch(frames)
+            elif line.startswith(b"data: ") and len(line) <= MAX_LINE:
+                self._add_data(line[6:])
+            else:
+                self._line(line, frames)
+        return frames
 
     def finish(self) -> list[Frame]:
         """The frame that the end of the stream completes: only a bare JSON line needs no line end."""
@@ -79,26 +88,20 @@ class FrameDecoder:
         self._at_start = False
         return line.removeprefix(_BOM)
 
-    def _line(self, line: bytes) -> Frame | None:
-        line = self._without_mark(line)
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        """A line that is neither empty nor the usual `data: …`."""
         if len(line) > MAX_LINE:
             raise FrameError(f"a line is longer than {MAX_LINE:,} bytes")
-        if not line:
-            return self._dispatched()
-        if line[0] == 0x7B and not self._data:  # {
-            return Frame(line, bare=True)
-        if line[0] == 0x3A:  # a comment
-            return None
+        if line.startswith(b"{") and not self._data:
+            frames.append(Frame(line, bare=True))
+            return
         field, _, value = line.partition(b":")
-        self._field(field, value.removeprefix(b" "))
-        return None
+        if field:  # without one it is a comment
+            self._field(field, value.removeprefix(b" "))
 
     def _field(self, field: bytes, value: bytes) -> None:
         if field == b"data":
-            self._data_length += len(value) + 1
-            if self._data_length > MAX_EVENT:
-                raise FrameError(f"an event is larger than {MAX_EVENT:,} bytes")
-            self._data.append(value)
+            self._add_data(value)
         elif field == b"event":
             self._name = value
         elif field == b"id" and b"\0" not in value:
@@ -106,14 +109,19 @@ class FrameDecoder:
         elif field == b"retry" and value.isdigit():
             self.retry = int(value[:9])
 
-    def _dispatched(self) -> Frame | None:
-        name, self._name = self._name, b""
-        if not self._data:
-            return None
-        data = b"\n".join(self._data)
-        self._data.clear()
-        self._data_length = 0
-        return Frame(data, name)
+    def _add_data(self, value: bytes) -> None:
+        self._data_length += len(value) + 1
+        if self._data_length > MAX_EVENT:
+            raise FrameError(f"an event is larger than {MAX_EVENT:,} bytes")
+        self._data.append(value)
+
+    def _dispatch(self, frames: list[Frame]) -> None:
+        if self._data:
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            frames.append(Frame(data, self._name))
+            self._data.clear()
+            self._data_length = 0
+        self._name = b""
 
 
 def encode_frame(data: bytes, name: bytes = b"") -> bytes:

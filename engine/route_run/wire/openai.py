@@ -11,7 +11,7 @@ from route_run.flow.outcome import ToolPiece, Usage
 from route_run.flow.request import ImagePart, Message, ParameterValue, ResponseFormat, TextPart, Tool, ToolCall
 from route_run.policy import Parameter
 from route_run.wire.answer import Answer, AnswerDecoder, Content, End, Piece, Problem, Progress
-from route_run.wire.body import decode, encode, is_set, problem_of_value
+from route_run.wire.body import decode, encode, problem_of_value
 from route_run.wire.call import ModelCall
 from route_run.wire.decoding import choose_decoder
 from route_run.wire.frames import Frame, encode_frame
@@ -67,7 +67,7 @@ class ReportedUsage(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: ReportedUsage | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    error: Any = None
     object: str | None = None
 
 
@@ -82,33 +82,34 @@ class OpenAIEvents:
         self.progress = Progress.OPEN
         self._usage_ends = usage_ends
 
-    def read(self, frame: Frame) -> list[Piece]:
-        if frame.data.strip() == DONE:
-            was_open = self.progress is Progress.OPEN
+    def read(self, frame: Frame, pieces: list[Piece]) -> None:
+        data = frame.data
+        if not data.startswith(b"{") and data.strip() == DONE:
+            if self.progress is Progress.OPEN:
+                pieces.append(End())
             self.progress = Progress.DONE
-            return [End()] if was_open else []
-        chunk = decode(frame.data, _Chunk)
-        if (problem := _problem_of(chunk, frame.data)) is not None:
-            return [problem]
-        pieces: list[Piece] = []
-        for choice in (chunk.choices or [])[:1]:
-            pieces += _content(choice.delta or choice.message)
-            pieces += self._ended(choice.finish_reason)
-        usage = chunk.usage.usage() if chunk.usage else None
-        if usage is not None:
+            return
+        chunk = decode(data, _Chunk)
+        if chunk.error is not None or chunk.object == "error":
+            pieces.append(_problem_of(chunk, data))
+            return
+        if chunk.choices:
+            choice = chunk.choices[0]
+            _add_content(choice.delta or choice.message, pieces)
+            if choice.finish_reason is not None:
+                self._end(choice.finish_reason, pieces)
+        if chunk.usage is not None and (usage := chunk.usage.usage()) is not None:
             pieces.append(usage)
             if self._usage_ends and not chunk.choices:
-                pieces += self._ended("")
-        return pieces
+                self._end("", pieces)
 
-    def _ended(self, reason: str | None) -> list[Piece]:
-        if reason is None:
-            return []
+    def _end(self, reason: str, pieces: list[Piece]) -> None:
         if reason == "error":
-            return [Problem("the provider ended the answer with an error", "error")]
-        was_open = self.progress is Progress.OPEN
+            pieces.append(Problem("the provider ended the answer with an error", "error"))
+            return
+        if self.progress is Progress.OPEN:
+            pieces.append(End(reason))
         self.progress = Progress.ENDED
-        return [End(reason)] if was_open else []
 
 
 class OpenAICodec:
@@ -176,34 +177,35 @@ class OpenAICodec:
 def read_completion(body: bytes) -> list[Piece]:
     """What one whole completion means; raises ValueError when it is none."""
     chunk = decode(body, _Chunk)
-    if (problem := _problem_of(chunk, body)) is not None:
-        return [problem]
+    if chunk.error is not None or chunk.object == "error":
+        return [_problem_of(chunk, body)]
     if not chunk.choices:
         raise ValueError("there is no `choices` in it")
     choice = chunk.choices[0]
-    pieces = _content(choice.message or choice.delta)
-    if chunk.usage and (usage := chunk.usage.usage()) is not None:
+    pieces: list[Piece] = []
+    _add_content(choice.message or choice.delta, pieces)
+    if chunk.usage is not None and (usage := chunk.usage.usage()) is not None:
         pieces.append(usage)
     return [*pieces, End(choice.finish_reason or "")]
 
 
-def _problem_of(chunk: _Chunk, body: bytes) -> Problem | None:
-    has_error = is_set(chunk.error)
-    if not has_error and chunk.object != "error":
-        return None
-    return problem_of_value(decode(body, dict[str, Any]))
+def _problem_of(chunk: _Chunk, body: bytes) -> Problem:
+    value = {"error": chunk.error} if chunk.error is not None else decode(body, dict[str, Any])
+    return problem_of_value(value) or Problem("an error without words")
 
 
-def _content(delta: _Delta | None) -> list[Piece]:
+def _add_content(delta: _Delta | None, pieces: list[Piece]) -> None:
     if delta is None:
-        return []
-    parts = delta.content if isinstance(delta.content, list) else [_TextPart(delta.content)]
-    pieces: list[Piece] = [Content(part.text) for part in parts if part.text]
+        return
+    if isinstance(delta.content, str):
+        if delta.content:
+            pieces.append(Content(delta.content))
+    elif delta.content:
+        pieces += [Content(part.text) for part in delta.content if part.text]
     for position, call in enumerate(delta.tool_calls or ()):
         function = call.function or _Function()
         index = position if call.index is None else call.index
         pieces.append(ToolPiece(index, call.id or "", function.name or "", function.arguments or ""))
-    return pieces
 
 
 # -- requests out and in ------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def load(folders: Sequence[Path | str]) -> Loaded:
     policy, merging = policies.decode(reading, findings)
     findings += merging
     findings += policies.check(policy)
-    compiled = compile_policy(policy)
+    compiled = compile_policy(policies.sound(policy, findings))
     findings += compiled.findings
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.order)
     return Loaded(reading, tuple(ordered), compiled.table)
