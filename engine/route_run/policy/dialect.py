@@ -22,6 +22,8 @@ class Dialect(Enum):
 class Parameter(Enum):
     """The closed set of parameters that a request may carry."""
 
+    __hash__ = object.__hash__  # members are single objects; Enum's own hash is written in Python and dear
+
     TEMPERATURE = "temperature"
     TOP_P = "top_p"
     MAX_TOKENS = "max_tokens"
@@ -33,6 +35,8 @@ class Parameter(Enum):
 
 class Capability(Enum):
     """What a request can need beyond text."""
+
+    __hash__ = object.__hash__  # see Parameter
 
     JSON = "json"
     TOOLS = "tools"

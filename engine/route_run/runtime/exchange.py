@@ -87,7 +87,7 @@ class Exchange:
         self.provider_request_id = self._response.headers.get("x-request-id") or self._response.headers.get(
             "request-id", ""
         )
-        if self.status != 200:
+        if not 200 <= self.status < 300:
             raise Failed(await self._status_failure(now))
         content_type = self._response.headers.get("content-type", "")
         self._decoder = self._endpoint.speaks.decoder(content_type, streamed=self._call.stream)

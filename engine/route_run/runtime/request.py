@@ -85,8 +85,14 @@ class RunningRequest:
                     return
                 state, move = self._next(state, running)
             yield Finished(await self._finished(move.outcome, move.failure))
+        except LedgerError:
+            self._stored = True  # it refuses: there is nothing more to be stored
+            raise
+        except Exception as error:  # a defect of ours: recorded as one, and never swallowed
+            await self._cleaned_up(Outcome.FAILED, Failure(Cause.INTERNAL, f"internal error: {type(error).__name__}"))
+            raise
         finally:
-            await self._cleaned_up()
+            await self._cleaned_up(Outcome.CANCELLED, Failure(Cause.CANCELLED, "the caller gave up"))
 
     # -- attempts ------------------------------------------------------------------------------------
 
@@ -215,17 +221,16 @@ class RunningRequest:
             record=record,
         )
 
-    async def _cleaned_up(self) -> None:
-        """For a request that was given up: close what is open and store that it was cancelled."""
+    async def _cleaned_up(self, outcome: Outcome, failure: Failure) -> None:
+        """For a request that did not come to its own end: close what is open and store how it ended."""
         if self._stored:
             return
         with anyio.move_on_after(STORE_WITHIN, shield=True):
-            failure = Failure(Cause.CANCELLED, "the caller gave up")
             if self._running is not None:
                 self._running.cancel(failure)
                 await self._end_attempt(self._running)
             try:
-                await self._finished(Outcome.CANCELLED, failure)
+                await self._finished(outcome, failure)
             except LedgerError as error:
                 log.error("request %s: %s", self.id, error)
 
