@@ -23,7 +23,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _OUTCOMES = [*(outcome.value for outcome in Outcome), "unfinished"]
 
 
-@click.group("audit")
+@click.group("audit", epilog="Example:\n\n\b\n  route-run audit list --since 24h")
 def command() -> None:
     """Look into the ledger: what happened, what it cost, whether it is whole."""
 
@@ -228,7 +228,7 @@ def _cost_json(row: CostRow) -> dict[str, Any]:
         "requests": row.requests,
         "prompt_tokens": row.prompt_tokens,
         "completion_tokens": row.completion_tokens,
-        "cost_usd": format(row.cost, "f"),
+        "cost_usd": format(row.cost, "f") if row.is_known else None,
         "cost_unknown": row.unpriced,
     }
 
@@ -239,7 +239,7 @@ def _cost_row(row: CostRow) -> tuple[str, ...]:
         str(row.requests),
         str(row.prompt_tokens),
         str(row.completion_tokens),
-        format(row.cost, "f"),
+        format(row.cost, "f") if row.is_known else "unknown",
         str(row.unpriced),
     )
 

@@ -100,16 +100,36 @@ def group(ctx: click.Context, policy: tuple[str, ...], ledger: str | None) -> No
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; no exception leaves it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _open_streams()
     sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
 
 
+def _open_streams() -> None:
+    """Standard streams in UTF-8 whatever the locale; one that was closed from the start reads and writes nothing."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # as long as we live
+        elif isinstance(stream, io.TextIOWrapper) and name != "stdin":
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _decoded(arguments: Sequence[str]) -> list[str]:
+    """Arguments as the UTF-8 they were written in, whatever the locale; raises UsageError for other bytes."""
+    found = []
+    for argument in arguments:
+        try:
+            found.append(os.fsencode(argument).decode())
+        except UnicodeDecodeError as error:
+            shown = argument.encode("ascii", "backslashreplace").decode()
+            raise click.UsageError(f"The argument `{shown}` is not UTF-8.") from error
+    return found
+
+
 def _exit_code(arguments: Sequence[str]) -> int:
-    ctx: click.Context | None = None
     try:
-        ctx = group.make_context("route-run", list(arguments))
+        ctx = group.make_context("route-run", _decoded(arguments))
         with ctx:
             code = group.invoke(ctx)
         sys.stdout.flush()
@@ -123,19 +143,27 @@ def _exit_code(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return EXIT_CANCELLED
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        if not _wants_json(arguments):
+            error.show()
+            return error.exit_code
+        return _report(error, wants_json=True)
     except Exception as error:  # noqa: BLE001  # the command line's edge: whatever it is, a person gets one line
-        wants_json = ctx is not None and isinstance(ctx.obj, Settings) and ctx.obj.json_errors
-        return _report(error, wants_json)
+        return _report(error, wants_json=_wants_json(arguments))
 
 
-def _report(error: Exception, wants_json: bool) -> int:
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are to be JSON; told from the arguments, because they may be what is wrong."""
+    return "--json" in arguments or "--events" in arguments
+
+
+def _report(error: Exception, *, wants_json: bool) -> int:
     """Say what went wrong, as one line or one JSON object, and give the exit code."""
     kind, code = _meaning(error)
     if kind == "internal" and os.environ.get("ROUTE_RUN_DEBUG"):
         raise error
     message = f"{type(error).__name__}: {error}" if kind == "internal" else str(error)
+    if isinstance(error, click.ClickException):
+        message = error.format_message()
     if wants_json:
         click.echo(json.dumps({"error": {"kind": kind, "message": message, **_details(error)}}, ensure_ascii=False))
         return code
@@ -155,7 +183,7 @@ def _meaning(error: Exception) -> tuple[str, int]:
             return "request", EXIT_USAGE
         case LedgerError():
             return "ledger", EXIT_USAGE
-        case MisuseError():
+        case MisuseError() | click.ClickException():
             return "usage", EXIT_USAGE
         case _:
             return "internal", EXIT_INTERNAL

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -136,7 +137,13 @@ class _JsonPrinter(_Printer):
 
 class _EventPrinter(_Printer):
     def show(self, event: Event) -> None:
-        sys.stdout.write(json.dumps(event_as_json(event), ensure_ascii=False) + "\n")
+        self._write(event_as_json(event))
+
+    def interrupted(self) -> None:
+        self._write({"event": "finished", "outcome": Outcome.CANCELLED.value})
+
+    def _write(self, event: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 

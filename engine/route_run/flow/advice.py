@@ -16,6 +16,7 @@ _BY_KIND = {
 _BY_CAUSE = {
     Cause.EGRESS_DENIED: "the address is private: name its network in the endpoint's `allow_networks` if that is meant",
     Cause.TLS: "the certificate is not trusted: check the host name and date, or name the authority in `ca_file`",
+    Cause.POOL_TIMEOUT: "all connections to this endpoint are in use here: send less at once, or add a target",
     Cause.DNS: "the host name does not resolve: check `base_url`",
     Cause.REFUSED: "nothing listens there: check `base_url` and whether the server runs",
     Cause.UNSENDABLE: "check `base_url`, `path` and `headers` of the endpoint",
@@ -44,6 +45,8 @@ def _unauthorized(failure: Failure) -> str:
         return "the token endpoint cannot be reached: check `token_path` or `token_url`"
     if "scope" in words:
         return "the client lacks the scope: have it granted at the gateway, or correct `auth.oauth2.scope`"
+    if failure.at_token and failure.status in (408, 429):
+        return "the token endpoint is busy: it is asked again with the next request"
     if failure.at_token and failure.status < 500:
         return "the client id or secret is wrong: check what `auth.oauth2` refers to"
     if failure.at_token:

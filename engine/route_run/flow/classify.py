@@ -99,14 +99,18 @@ _UNSUPPORTED = frozenset(
     ).split()
 )
 _MONEY_WORDS = re.compile(
-    r"credit balance is too low|exceeded your current quota|"
+    r"credit balance is too low|exceeded your current quota|specified api usage limits|"
     r"insufficient (?:credits|funds)|spend(?:ing)? limit"
 )
 _CONTEXT_WORDS = re.compile(
-    r"prompt is too long|maximum context length|context (?:window|length|size)|"
+    r"prompt is too long|maximum context length|context (?:window|length|size|limit)|"
     r"exceeds? the (?:model'?s )?(?:max|token)|too many (?:input )?tokens|input is too long"
 )
-_UNSUPPORTED_WORDS = re.compile(r"(?:not support|unsupported).{0,40}(?:parameter|prefill|tool|image|response_format)")
+_CONTENT_WORDS = re.compile(r"content (?:filtering|management|safety) policy")
+_UNSUPPORTED_WORDS = re.compile(
+    r"not support.{0,40}(?:parameter|prefill|tool|image|response_format)|"
+    r"unsupported (?:parameter|value|tool|response_format)"
+)
 
 STATUS_OF_CODE: Mapping[str, int] = {
     "overloaded_error": 529,
@@ -157,14 +161,20 @@ def status_of_event(failure: Failure) -> int:
     code = failure.code.lower()
     if code in _CONTEXT or code in _CONTENT or code in _UNSUPPORTED:
         return 400
-    return STATUS_OF_CODE.get(code, _UNKNOWN_EVENT)
+    return STATUS_OF_CODE.get(code, 402 if code in _MONEY else _UNKNOWN_EVENT)
+
+
+def is_known_code(code: str) -> bool:
+    """Whether a provider's code has a meaning of its own here."""
+    known = (STATUS_OF_CODE, _MONEY, _CONTEXT, _CONTENT, _UNSUPPORTED)
+    return any(code.lower() in codes for codes in known)
 
 
 def _classify_token(failure: Failure) -> Verdict:
     """The token endpoint: a refusal stands until somebody acts, everything else passes."""
     refused = failure.cause is Cause.STATUS and 400 <= failure.status < 500 and failure.status not in (408, 429)
     unusable = failure.cause in (Cause.UNSENDABLE, Cause.EGRESS_DENIED, Cause.TLS)
-    if failure.cause is Cause.TOTAL_TIMEOUT:
+    if failure.cause in (Cause.TOTAL_TIMEOUT, Cause.CANCELLED, Cause.INTERNAL):
         return BY_CAUSE[failure.cause]
     return _UNAUTHORIZED if refused or unusable else _NO_TOKEN_NOW
 
@@ -188,7 +198,7 @@ def _by_body(failure: Failure, status: int) -> Verdict | None:
     code, words = failure.code.lower(), failure.message.lower()
     if status in (400, 402, 403, 429) and (code in _MONEY or _MONEY_WORDS.search(words)):
         return None if status == 402 else _OUT_OF_CREDIT
-    if status in (400, 403, 422) and code in _CONTENT:
+    if status in (400, 403, 422) and (code in _CONTENT or _CONTENT_WORDS.search(words)):
         return _CONTENT_REFUSED
     if status in (400, 422) and (code in _CONTEXT or _CONTEXT_WORDS.search(words)):
         return _TOO_LONG

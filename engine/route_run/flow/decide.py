@@ -121,8 +121,10 @@ class _Decision:
         callable_names = [r.name for r in self.table.routes.values() if r.callable]
         if route is None or not route.callable:
             problem = f"there is no route `{name}`" if route is None else f"the route `{name}` is not callable"
+            similar = nearest(name, callable_names)
+            hint = f"did you mean `{similar}`? " if similar else ""
             known = f"callable: {listed(callable_names)}" if callable_names else "no route is callable"
-            self._stop(Outcome.REFUSED, Stage.ROUTE, name, f"{problem}; {known}")
+            self._stop(Outcome.REFUSED, Stage.ROUTE, name, f"{problem}; {hint}{known}")
         self.route = route
         self._note(Stage.ROUTE, name, "called by name; its match is not asked")
         return route

@@ -104,7 +104,7 @@ def start(course: Course) -> tuple[State, Send]:
 
 def step(state: State, happened: Step) -> tuple[State, Move]:
     """The state after a failed exchange, and what to do."""
-    if not happened.delivered:
+    if not happened.delivered and happened.elapsed < state.course.total:
         for choice in CHOICES[happened.verdict.action]:
             made = _MOVES[choice](state, happened)
             if made is not None:

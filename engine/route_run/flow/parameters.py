@@ -25,9 +25,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The values after route and bounds; those in ``clampable`` may be moved again to fit a model."""
+    """The values after route and bounds; those in ``clampable`` may be moved again to fit a model.
+
+    ``allowed`` are the ranges of route and bounds together, for every parameter that one of them names.
+    """
 
     values: Mapping[Parameter, ParameterValue]
+    allowed: Mapping[Parameter, Range]
     clampable: frozenset[Parameter]
     notes: tuple[Note, ...] = ()
 
@@ -60,7 +64,7 @@ def judge(given: Mapping[Parameter, ParameterValue], route: Route, bounds: Seque
         values[parameter] = moved
         if rules and all(rule.outside is Outside.CLAMP for rule in rules):
             clampable.add(parameter)
-    return Judged(values, frozenset(clampable), tuple(notes))
+    return Judged(values, _allowed(route, bounds), frozenset(clampable), tuple(notes))
 
 
 def fit(judged: Judged, target: Target) -> Fitted:
@@ -75,22 +79,38 @@ def fit(judged: Judged, target: Target) -> Fitted:
     for parameter, value in judged.values.items():
         may_change = parameter in judged.clampable
         allowed = target.ranges.get(parameter, Range())
+        within_all = allowed & judged.allowed.get(parameter, Range())
         if parameter not in target.traits.parameters:
             reason = f"the dialect {target.dialect.value} has no field for {parameter.value}"
             (notes if may_change else skipped).append(f"{reason}: left out" if may_change else reason)
         elif _holds(allowed, value):
             values[parameter] = value
-        elif may_change and isinstance(value, int | float) and not allowed.is_empty:
-            values[parameter] = _whole(parameter, allowed.clamp(value))
+        elif may_change and isinstance(value, int | float) and not within_all.is_empty:
+            values[parameter] = _whole(parameter, within_all.clamp(value))
             notes.append(
                 f"{parameter.value} clamped from {shown(value)} to {shown(values[parameter])} for {target.model}"
             )
         else:
             skipped.append(f"{parameter.value} {shown(value)} is outside of {allowed} of the model `{target.model}`")
     if target.traits.needs_max_tokens and Parameter.MAX_TOKENS not in judged.values:
-        values[Parameter.MAX_TOKENS] = target.max_output_tokens
-        notes.append(f"max_tokens = {target.max_output_tokens}: the dialect {target.dialect.value} needs one")
+        _demanded(target, judged.allowed.get(Parameter.MAX_TOKENS, Range()), values, notes, skipped)
     return Fitted(values, tuple(notes), tuple(skipped))
+
+
+def _demanded(
+    target: Target,
+    allowed: Range,
+    values: dict[Parameter, ParameterValue],
+    notes: list[str],
+    skipped: list[str],
+) -> None:
+    """The max_tokens that a dialect demands although nobody gave one: as much as model and bounds allow."""
+    within_all = Range(1, target.max_output_tokens) & allowed
+    if within_all.is_empty:
+        skipped.append(f"no max_tokens fits the model `{target.model}` and the bounds ({allowed})")
+        return
+    values[Parameter.MAX_TOKENS] = int(within_all.clamp(target.max_output_tokens))
+    notes.append(f"max_tokens = {values[Parameter.MAX_TOKENS]}: the dialect {target.dialect.value} needs one")
 
 
 def shown(value: ParameterValue) -> str:
@@ -116,6 +136,14 @@ def _wanted(
             value = own.default if isinstance(own.default, tuple) else _whole(parameter, own.default)
             notes.append(Note(own.source, f"{parameter.value} = {shown(value)} by default"))
             yield parameter, value
+
+
+def _allowed(route: Route, bounds: Sequence[Bound]) -> dict[Parameter, Range]:
+    found = {parameter: rule.range for parameter, rule in route.rules.items()}
+    for bound in bounds:
+        for parameter, rule in bound.rules.items():
+            found[parameter] = found[parameter] & rule.range if parameter in found else rule.range
+    return found
 
 
 def _rules(parameter: Parameter, route: Route, bounds: Sequence[Bound]) -> Iterator[Rule]:

@@ -18,6 +18,8 @@ from route_run.flow.plan import Plan, attributes_as_json, verdict_as_json
 from route_run.policy.model import Price
 
 RECORD_VERSION = 1
+MOST_TOKENS = 10**15
+"""A usage above this is a mistake of whoever reports it: what it cost is not known."""
 _PER_TOKEN = Decimal(1_000_000)
 _CENT_OF_A_MICRO = Decimal("0.00000001")
 
@@ -129,7 +131,7 @@ class Record:
 
 def cost_of(usage: Usage | None, price: Price | None) -> Decimal | None:
     """US dollars of a usage at a price per million tokens; None where either is unknown, never 0 for that."""
-    if usage is None or price is None:
+    if usage is None or price is None or max(usage.prompt, usage.completion) > MOST_TOKENS:
         return None
     prompt = Decimal(str(price.input)) * usage.prompt
     completion = Decimal(str(price.output)) * usage.completion

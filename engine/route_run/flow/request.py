@@ -8,15 +8,65 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from route_run.errors import RequestError
 from route_run.policy import Capability, Parameter
 from route_run.table import BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE
 
 ParameterValue = float | int | tuple[str, ...]
+
+
+def _encodable(text: str) -> str:
+    """Texts come from command lines and other decoders; what cannot be written as UTF-8 cannot be sent."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("half of a surrogate pair is not a character") from error
+    return text
+
+
+def _is_json_object(text: str) -> str:
+    try:
+        value = json.loads(text or "{}", parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("the arguments are nested too deep") from error
+    if not isinstance(value, dict):
+        raise ValueError("the arguments of a tool call are a JSON object")  # noqa: TRY004  # pydantic wants it
+    return text
+
+
+def _is_json(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("this cannot be written as JSON") from error
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _shape_of_content(value: object) -> str:
+    return _ONE_TEXT if isinstance(value, str) else _PARTS
+
+
+_ONE_TEXT, _PARTS = "<text>", "<parts>"
+UtfText = Annotated[str, AfterValidator(_encodable)]
+Json = Annotated[Mapping[str, Any], AfterValidator(_is_json)]
 
 
 class _Part(BaseModel):
@@ -27,7 +77,7 @@ class TextPart(_Part):
     """A piece of text in a message."""
 
     type: Literal["text"] = "text"
-    text: str
+    text: UtfText
 
 
 class ImagePart(_Part):
@@ -40,29 +90,24 @@ class ImagePart(_Part):
 class ToolCall(_Part):
     """A call that the model asked for; ``arguments`` is JSON as text."""
 
-    id: str
-    name: str
-    arguments: str
+    id: UtfText
+    name: UtfText
+    arguments: Annotated[UtfText, AfterValidator(_is_json_object)]
 
-    @field_validator("arguments")
-    @classmethod
-    def _is_json_object(cls, arguments: str) -> str:
-        try:
-            value = json.loads(arguments or "{}")
-        except RecursionError as error:
-            raise ValueError("the arguments are nested too deep") from error
-        if not isinstance(value, dict):
-            raise ValueError("the arguments of a tool call are a JSON object")  # noqa: TRY004  # pydantic wants it
-        return arguments
+
+_Parts = tuple[Annotated[TextPart | ImagePart, Field(discriminator="type")], ...]
+_Content = Annotated[
+    Annotated[UtfText, Tag(_ONE_TEXT)] | Annotated[_Parts, Tag(_PARTS)], Discriminator(_shape_of_content)
+]
 
 
 class Message(_Part):
     """One turn; ``tool_call_id`` says which call a `tool` message answers."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str | tuple[Annotated[TextPart | ImagePart, Field(discriminator="type")], ...] = ""
+    content: _Content = ""
     tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
+    tool_call_id: UtfText | None = None
 
     @property
     def text(self) -> str:
@@ -81,17 +126,17 @@ class Message(_Part):
 class Tool(_Part):
     """A function the model may call; ``parameters`` is a JSON Schema."""
 
-    name: str = Field(min_length=1, max_length=128)
-    description: str = ""
-    parameters: Mapping[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    name: UtfText = Field(min_length=1, max_length=128)
+    description: UtfText = ""
+    parameters: Json = Field(default_factory=lambda: {"type": "object", "properties": {}})
 
 
 class ResponseFormat(_Part):
     """A structured answer: any JSON, or JSON that ``json_schema`` accepts."""
 
     type: Literal["json", "json_schema"]
-    json_schema: Mapping[str, Any] | None = None
-    name: str = "answer"
+    json_schema: Json | None = None
+    name: UtfText = "answer"
 
 
 class Parameters(_Part):
@@ -100,7 +145,7 @@ class Parameters(_Part):
     temperature: float | None = Field(default=None, allow_inf_nan=False)
     top_p: float | None = Field(default=None, allow_inf_nan=False)
     max_tokens: int | None = None
-    stop: tuple[str, ...] | None = None
+    stop: tuple[UtfText, ...] | None = None
     seed: int | None = None
     presence_penalty: float | None = Field(default=None, allow_inf_nan=False)
     frequency_penalty: float | None = Field(default=None, allow_inf_nan=False)
@@ -122,16 +167,16 @@ class PromptRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: str | None = None
+    prompt: UtfText | None = None
     messages: tuple[Message, ...] = ()
-    documents: tuple[str, ...] = ()
-    tags: Mapping[str, str] = Field(default_factory=dict)
+    documents: tuple[UtfText, ...] = ()
+    tags: Mapping[UtfText, UtfText] = Field(default_factory=dict)
     parameters: Parameters = Parameters()
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["auto", "none", "required"] | None = None
     response_format: ResponseFormat | None = None
-    requested_model: str | None = Field(default=None, min_length=1)
-    route: str | None = Field(default=None, min_length=1)
+    requested_model: UtfText | None = Field(default=None, min_length=1)
+    route: UtfText | None = Field(default=None, min_length=1)
     allow_restart: bool = False
 
     @classmethod
@@ -141,7 +186,7 @@ class PromptRequest(BaseModel):
             return cls.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(key) for key in first["loc"]) or "request"
+            place = ".".join(str(key) for key in first["loc"] if key not in (_ONE_TEXT, _PARTS)) or "request"
             raise RequestError(place, first["msg"].removeprefix("Value error, ")) from error
 
     @model_validator(mode="after")
@@ -175,7 +220,7 @@ class PromptRequest(BaseModel):
         needs = set()
         if self.response_format is not None:
             needs.add(Capability.JSON)
-        if self.tools:
+        if self.tools or any(message.tool_calls or message.role == "tool" for message in self.messages):
             needs.add(Capability.TOOLS)
         if any(message.images for message in self.messages):
             needs.add(Capability.IMAGES)

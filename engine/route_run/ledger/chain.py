@@ -37,9 +37,11 @@ class Entry:
 
 
 def canonical(entry: Entry) -> str:
-    """The entry as canonical JSON: sorted keys, no blanks."""
+    """The entry as canonical JSON: sorted keys, no blanks; raises ValueError or TypeError for what is not JSON."""
     written = {"kind": entry.kind.value, "request_id": entry.request_id, "at": entry.at, "body": entry.body}
-    return json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text.encode()  # half of a surrogate pair is no text: better told here than by the store
+    return text
 
 
 def link(previous: str, text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from route_run.errors import LedgerError
 from route_run.ledger.chain import GENESIS, EntryKind, link
-from route_run.ledger.sqlite import connect
+from route_run.ledger.sqlite import check_version, connect
 
 COST_GROUPS = ("route", "model", "endpoint", "day", "outcome")
 """What costs can be summed by, beside `tags.NAME`."""
@@ -38,6 +38,7 @@ SELECT kind, text FROM entries AS e WHERE (
     )
 ) AND {_WANTED} ORDER BY seq DESC LIMIT :most
 """  # noqa: S608  # a constant too
+_CHAIN = "SELECT seq, at, kind, request_id, text, hash FROM entries ORDER BY seq"
 _IDS = """
 SELECT DISTINCT request_id FROM entries
 WHERE request_id = :wanted OR (length(:wanted) >= 6 AND substr(request_id, 1, length(:wanted)) = :wanted)
@@ -67,6 +68,11 @@ class CostRow:
     cost: Decimal = Decimal(0)
     unpriced: int = 0
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the cost of any request is known; a sum of nothing known must not look free."""
+        return self.unpriced < self.requests or not self.requests
+
 
 class LedgerReader(AbstractContextManager["LedgerReader"]):
     """Reads a ledger file; raises LedgerError when there is none or it cannot be read."""
@@ -76,6 +82,14 @@ class LedgerReader(AbstractContextManager["LedgerReader"]):
             raise LedgerError(f"there is no ledger at {path} yet; `route-run run` writes one")
         self._path = path
         self._connection = connect(path, read_only=True)
+        try:
+            check_version(self._connection, path)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
+        except LedgerError:
+            self._connection.close()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -85,7 +99,8 @@ class LedgerReader(AbstractContextManager["LedgerReader"]):
     def records(self, wanted: Filter, most: int) -> list[dict[str, Any]]:
         """The newest records, newest first; a request without a record is shown as unfinished."""
         rows = self._rows(_LIST, {**asdict(wanted), "most": most})
-        return [_body(text) if kind == "record" else _unfinished(_body(text)) for kind, text in rows]
+        bodies = ((kind, self._body(text)) for kind, text in rows)
+        return [body if kind == "record" else _unfinished(body) for kind, body in bodies]
 
     def entries_of(self, request_id: str) -> list[dict[str, Any]]:
         """Every entry of one request in order; an unambiguous start of its id will do. Empty when there is none."""
@@ -94,13 +109,13 @@ class LedgerReader(AbstractContextManager["LedgerReader"]):
         if len(exact) > 1:
             raise LedgerError(f"`{request_id}` is the start of several request ids; give more of it")
         rows = self._rows("SELECT text FROM entries WHERE request_id = ? ORDER BY seq", exact) if exact else []
-        return [json.loads(text) for (text,) in rows]
+        return [self._entry(text) for (text,) in rows]
 
     def costs(self, wanted: Filter, group_by: str) -> list[CostRow]:
         """Costs of real records by a group of ``COST_GROUPS`` or `tags.NAME`, dearest first."""
         sums: dict[str, CostRow] = {}
         for (text,) in self._rows(_RECORDS, asdict(wanted)):
-            _add(sums, _body(text), group_by)
+            _add(sums, self._body(text), group_by)
         return sorted(sums.values(), key=lambda row: (-row.cost, row.group))
 
     def count(self) -> int:
@@ -110,18 +125,28 @@ class LedgerReader(AbstractContextManager["LedgerReader"]):
 
     def broken_links(self) -> Iterator[tuple[int, str]]:
         """Entries that do not follow from the ones before them, as (seq, why)."""
-        starts = {
-            _body(text)["last_hash"]
-            for (text,) in self._rows("SELECT text FROM entries WHERE kind = ?", (EntryKind.PRUNED.value,))
-        }
+        pruned = self._rows("SELECT text FROM entries WHERE kind = ?", (EntryKind.PRUNED.value,))
+        starts = {GENESIS, *(_last_hash(text) for (text,) in pruned)}
         previous, expected_seq = None, None
-        for seq, text, found in self._rows("SELECT seq, text, hash FROM entries ORDER BY seq", ()):
+        for seq, at, kind, request_id, text, found in self._rows(_CHAIN, ()):
             if expected_seq is not None and seq != expected_seq:
                 yield seq, f"entries {expected_seq} to {seq - 1} are missing"
-            candidates = [previous] if previous is not None else [GENESIS, *sorted(starts)]
+            candidates = starts if previous is None else {previous}
             if not any(link(candidate, text) == found for candidate in candidates):
                 yield seq, "its text or a hash before it was changed"
+            elif not _says(text, {"at": at, "kind": kind, "request_id": request_id}):
+                yield seq, "its columns no longer say what its text says"
             previous, expected_seq = found, seq + 1
+
+    def _entry(self, text: str) -> dict[str, Any]:
+        entry = _decoded(text)
+        if not isinstance(entry.get("body"), dict):
+            raise LedgerError(f"the ledger {self._path} holds an entry that is none; `route-run audit verify` finds it")
+        return entry
+
+    def _body(self, text: str) -> dict[str, Any]:
+        body: dict[str, Any] = self._entry(text)["body"]
+        return body
 
     def _rows(self, query: str, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
         try:
@@ -130,9 +155,23 @@ class LedgerReader(AbstractContextManager["LedgerReader"]):
             raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
 
 
-def _body(text: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(text)["body"]
-    return body
+def _decoded(text: str) -> dict[str, Any]:
+    """The object in a text; an empty one where there is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _last_hash(text: str) -> str:
+    body = _decoded(text).get("body")
+    return str(body.get("last_hash")) if isinstance(body, dict) else ""
+
+
+def _says(text: str, columns: Mapping[str, object]) -> bool:
+    entry = _decoded(text)
+    return all(entry.get(name) == value for name, value in columns.items())
 
 
 def _unfinished(body: dict[str, Any]) -> dict[str, Any]:

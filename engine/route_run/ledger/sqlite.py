@@ -40,9 +40,9 @@ CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, seq);
 
 
 class _Write:
-    """Entries on their way to the disk."""
+    """Entries with their canonical text, on their way to the disk."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[tuple[Entry, str]]) -> None:
         self.entries = entries
         self.done = anyio.Event()
         self.error: str | None = None
@@ -51,7 +51,8 @@ class _Write:
 class SqliteLedger:
     """Use ``async with SqliteLedger.open(path, …) as ledger``."""
 
-    def __init__(self, connection: sqlite3.Connection, writes: MemoryObjectSendStream[_Write]) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, writes: MemoryObjectSendStream[_Write]) -> None:
+        self._path = path
         self._connection = connection
         self._writes = writes
         self._idle = anyio.Event()
@@ -71,7 +72,7 @@ class SqliteLedger:
                 await anyio.to_thread.run_sync(_prune, connection, keep_after, now)
             sending, receiving = anyio.create_memory_object_stream[_Write](MOST_WAITING)
             async with background_tasks() as tasks:
-                ledger = cls(connection, sending)
+                ledger = cls(path, connection, sending)
                 tasks.start_soon(ledger._write_all, receiving, 1 if durability == "strict" else LARGEST_GROUP)
                 try:
                     yield ledger
@@ -82,7 +83,11 @@ class SqliteLedger:
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Store entries together, or none of them; raises LedgerError when they cannot be stored."""
-        write = _Write(entries)
+        try:
+            # written here, so that an entry that cannot be written takes no other with it
+            write = _Write([(entry, canonical(entry)) for entry in entries])
+        except (TypeError, ValueError) as error:
+            raise LedgerError(f"an entry cannot be written: {error}") from error
         try:
             await self._writes.send(write)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
@@ -98,24 +103,23 @@ class SqliteLedger:
             await self._idle.wait()
 
     async def _write_all(self, writes: MemoryObjectReceiveStream[_Write], largest: int) -> None:
-        try:
+        """Ends when the ledger is closed, not when it is cancelled: a cancelled request has a record too."""
+        with anyio.CancelScope(shield=True):
             async with writes:
                 async for first in writes:
                     group = [first, *_waiting(writes, largest - 1)]
-                    with anyio.CancelScope(shield=True):
-                        error = await anyio.to_thread.run_sync(self._store, [e for w in group for e in w.entries])
+                    error = await anyio.to_thread.run_sync(self._store, [e for w in group for e in w.entries])
                     for write in group:
                         write.error = error
                         write.done.set()
-        finally:
             self._idle.set()
 
-    def _store(self, entries: Sequence[Entry]) -> str | None:
+    def _store(self, entries: Sequence[tuple[Entry, str]]) -> str | None:
         """Store entries in one transaction; returns why they could not be, in words."""
         try:
             _append(self._connection, entries)
-        except (sqlite3.Error, ValueError) as error:
-            return f"the ledger cannot be written: {error}"
+        except sqlite3.Error as error:
+            return f"the ledger {self._path} cannot be written: {error}"
         return None
 
 
@@ -146,7 +150,7 @@ def _opened(path: Path, durability: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'OFF' if durability == 'off' else 'FULL'}")
-        _check_version(connection, path)
+        check_version(connection, path)
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     except sqlite3.Error as error:
@@ -158,20 +162,20 @@ def _opened(path: Path, durability: str) -> sqlite3.Connection:
     return connection
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises LedgerError for a file that a newer release wrote."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, SCHEMA_VERSION):
         raise LedgerError(f"the ledger {path} has version {version}; this release reads version {SCHEMA_VERSION}")
 
 
-def _append(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def _append(connection: sqlite3.Connection, entries: Sequence[tuple[Entry, str]]) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("BEGIN IMMEDIATE")  # other processes append to the same chain
         try:
             row = cursor.execute("SELECT hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
             head = row[0] if row is not None else GENESIS
-            for entry in entries:
-                text = canonical(entry)
+            for entry, text in entries:
                 head = link(head, text)
                 cursor.execute(
                     "INSERT INTO entries (at, kind, request_id, text, hash) VALUES (?, ?, ?, ?, ?)",
@@ -179,7 +183,8 @@ def _append(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
                 )
             cursor.execute("COMMIT")
         except BaseException:
-            cursor.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                cursor.execute("ROLLBACK")
             raise
 
 
@@ -194,7 +199,8 @@ def _prune(connection: sqlite3.Connection, keep_after: float, now: float) -> Non
             return
         (count,) = connection.execute("SELECT count(*) FROM entries WHERE seq <= ?", (last,)).fetchone()
         body = {"removed": count, "last_seq": last, "last_hash": row[1]}
-        _append(connection, [Entry(EntryKind.PRUNED, "", now, body)])
+        entry = Entry(EntryKind.PRUNED, "", now, body)
+        _append(connection, [(entry, canonical(entry))])
         connection.execute("DELETE FROM entries WHERE seq <= ?", (last,))
     except sqlite3.Error as error:
         raise LedgerError(f"old records cannot be removed: {error}") from error

@@ -25,7 +25,8 @@ def default_url(environ: Mapping[str, str]) -> str:
     if environ.get("ROUTE_RUN_LEDGER"):
         return environ["ROUTE_RUN_LEDGER"]
     home = Path(environ.get("HOME") or "~").expanduser()
-    state = Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state")
+    named = Path(environ.get("XDG_STATE_HOME") or "")
+    state = named if named.is_absolute() else home / ".local" / "state"  # its standard: a relative one is ignored
     return f"{_SCHEME}{state / 'route-run' / 'ledger.sqlite3'}"
 
 

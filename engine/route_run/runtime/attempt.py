@@ -30,7 +30,14 @@ class RunningAttempt:
     """Call ``more`` until it gives None; then ``failure`` says how it ended. Close it in any case."""
 
     def __init__(
-        self, number: int, planned: PlannedTarget, route: Route, exchange: Exchange, started_at: float
+        self,
+        number: int,
+        planned: PlannedTarget,
+        route: Route,
+        exchange: Exchange,
+        *,
+        started_at: float,
+        is_free: bool,
     ) -> None:
         self.number = number
         self.planned = planned
@@ -42,6 +49,7 @@ class RunningAttempt:
         self.tool_pieces: list[ToolPiece] = []
         self.usage: Usage | None = None
         self.started_at = started_at
+        self._is_free = is_free
         self.first_content_ms: float | None = None
         self._check: OutputCheck | None = route.output_check
         self._holds = route.deliver is Deliver.VERIFIED and route.output_check is not None
@@ -94,7 +102,9 @@ class RunningAttempt:
             failure=self.failure,
             verdict=verdict,
             usage=self.usage,
-            cost=Decimal(0) if billed is Billed.NONE else cost_of(self.usage, self.planned.target.price),
+            cost=Decimal(0)
+            if billed is Billed.NONE or self._is_free
+            else cost_of(self.usage, self.planned.target.price),
             billed=billed,
             provider_request_id=self.exchange.provider_request_id,
         )

@@ -122,6 +122,7 @@ class Engine:
         self._is_open = False
         with anyio.CancelScope(shield=True):
             left = await self._wiring.deliverer.wait(DELIVER_AT_CLOSE)
+        self._wiring.deliverer.stop()
         for message in left:
             log.error("webhook %s was not told of %s (%s)", message.webhook, message.event, message.id)
 

@@ -92,6 +92,7 @@ class Deliverer:
         self._tasks = tasks
         self._dice = dice
         self._open: dict[str, Message] = {}
+        self._scopes: set[anyio.CancelScope] = set()
         self._disabled: set[str] = set()
         self._all_done = anyio.Event()
 
@@ -114,7 +115,21 @@ class Deliverer:
                 await self._all_done.wait()
         return tuple(self._open.values())
 
+    def stop(self) -> None:
+        """Give up what is still being delivered."""
+        for scope in tuple(self._scopes):
+            scope.cancel()
+
     async def _deliver(self, record: Record, message: Message, body: bytes) -> None:
+        """Goes on when the engine is cancelled, until the engine has waited long enough for it."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._scopes.add(scope)
+            try:
+                await self._try_all(record, message, body)
+            finally:
+                self._scopes.discard(scope)
+
+    async def _try_all(self, record: Record, message: Message, body: bytes) -> None:
         tried = _Tried("not tried")
         tries = 0
         for base in SCHEDULE:

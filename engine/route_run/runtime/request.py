@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from decimal import Decimal
 
 import anyio
 
@@ -133,7 +132,9 @@ class RunningRequest:
             clocks,
             self._route.name,
         )
-        self._running = RunningAttempt(number, planned, self._route, exchange, started_at)
+        self._running = RunningAttempt(
+            number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.is_simulated
+        )
         return self._running
 
     def _call(self, planned: PlannedTarget) -> ModelCall:
@@ -198,7 +199,7 @@ class RunningRequest:
             measured=self._measured(),
             first_content_ms=self._first_content_ms,
             usage=self._attempts[-1].usage if self._attempts else None,
-            cost=Decimal(0) if wiring.is_simulated else total_cost(self._attempts),
+            cost=total_cost(self._attempts),
             error=self._error(failure),
             finish_reason=self._finish_reason,
             git_revision=wiring.git_revision,

@@ -16,9 +16,6 @@ TOKENS_PER_IMAGE = 1000
 MODEL = ""
 """The dimension of the requested model, beside the names of tags (which are never empty)."""
 
-_SMALLEST_TEXT = 1
-_SMALLEST_TOOLS = len('[{"description":"","name":"f","parameters":{}}]')
-
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
@@ -48,7 +45,4 @@ class Attributes:
 
 def smallest_prompt(needs: frozenset[Capability]) -> int:
     """The smallest estimate that any request with these needs can have."""
-    with_images = Capability.IMAGES in needs
-    text = 0 if with_images else _SMALLEST_TEXT
-    size = text + (_SMALLEST_TOOLS if Capability.TOOLS in needs else 0)
-    return -(-size // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE + (TOKENS_PER_IMAGE if with_images else 0)
+    return TOKENS_PER_MESSAGE + (TOKENS_PER_IMAGE if Capability.IMAGES in needs else 1)

@@ -28,8 +28,11 @@ _METADATA = frozenset(
 # is_global calls these public although they lead to other addresses, or to none
 _CARRIERS = tuple(
     ipaddress.ip_network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "192.88.99.0/24")
-)
+    for text in (
+        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "::/96", "::ffff:0:0:0/96",
+        "192.88.99.0/24", "192.0.0.0/24",
+    )
+)  # fmt: skip
 
 
 def networks(names: Iterable[str]) -> tuple[Network, ...]:
@@ -43,6 +46,9 @@ def denial(address: Address, allowed: Sequence[Network]) -> str | None:
     """Why an address may not be connected to, in words; None when it may."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return denial(address.ipv4_mapped, allowed)
+    carried = _carried(address)
+    if carried in _METADATA:
+        return f"{address} leads to {carried}, a cloud's metadata address"
     holding = [network for network in allowed if network.version == address.version and address in network]
     if address in _METADATA:
         # a cloud's metadata service gives out credentials: a wide network does not mean it
@@ -57,6 +63,15 @@ def denial(address: Address, allowed: Sequence[Network]) -> str | None:
     return None
 
 
+def _carried(address: Address) -> Address | None:
+    """The IPv4 address that an IPv6 one leads to: by NAT64, 6to4, or written into its last 32 bits."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address.sixtofour is not None:
+        return address.sixtofour
+    return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if any(address in n for n in _EMBEDDING) else None
+
+
 def _kind(address: Address) -> str:
     if address.is_loopback:
         return "loopback"
@@ -65,6 +80,9 @@ def _kind(address: Address) -> str:
     if address.is_multicast:
         return "multicast"
     return "private" if address.is_private else "reserved"
+
+
+_EMBEDDING = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
 
 
 class GuardedNetwork(httpcore2.AsyncNetworkBackend):

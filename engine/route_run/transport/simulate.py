@@ -59,22 +59,22 @@ class Fault:
 
 def parse_fault(text: str) -> Fault:
     """A fault as written on a command line: `503`, `429:2s`, `stall`, …; raises MisuseError."""
-    word, _, delay = text.partition(":")
-    if word.isascii() and word.isdigit():
-        return _status_fault(int(word[:4]), delay)
+    word, colon, delay = text.partition(":")
+    if word.isascii() and word.isdigit() and not word.startswith("0"):
+        return _status_fault(int(word[:4]), delay if colon else None)
     kinds = {kind.value: kind for kind in FaultKind if kind is not FaultKind.STATUS}
-    if word not in kinds or delay:
+    if word not in kinds or colon:
         similar = nearest(word, kinds)
         hint = f"did you mean `{similar}`? " if similar else ""
         raise MisuseError(f"`{text}` is not a fault; {hint}known: a status such as 503 or 429:2s, {listed(kinds)}")
     return Fault(kinds[word])
 
 
-def _status_fault(status: int, delay: str) -> Fault:
+def _status_fault(status: int, delay: str | None) -> Fault:
     if not 300 <= status <= 599:
         raise MisuseError(f"`{status}` is not the status of a fault; it has to be from 300 to 599")
     try:
-        seconds = units.duration(delay if not delay.isdigit() else f"{delay}s") if delay else None
+        seconds = None if delay is None else units.duration(f"{delay}s" if delay.isdigit() else delay)
     except ValueError as error:
         raise MisuseError(f"`{delay}` is not a duration such as `2s`") from error
     return Fault(FaultKind.STATUS, status, seconds)

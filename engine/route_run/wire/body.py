@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from route_run.flow.classify import STATUS_OF_CODE, is_known_code
+from route_run.flow.record import MOST_TOKENS
 from route_run.wire.answer import Problem
 
 MAX_ERROR_TEXT = 300
@@ -42,7 +44,7 @@ def problem_in(body: bytes, content_type: str = "") -> Problem:
     try:
         value = decode(body, Any)
     except ValueError:
-        return Problem(_words(body.decode("utf-8", "replace"), content_type))
+        return Problem(_words(body, content_type))
     return problem_of_value(value) or Problem(clean(body.decode("utf-8", "replace")))
 
 
@@ -64,6 +66,13 @@ def problem_of_value(value: Any) -> Problem | None:
     return None
 
 
+def tokens(written: object) -> int | None:
+    """A number of tokens as somebody reports it; None for what is none."""
+    if isinstance(written, bool) or not isinstance(written, int | float) or not 0 <= written <= MOST_TOKENS:
+        return None
+    return int(written)
+
+
 def clean(text: str, most: int = MAX_ERROR_TEXT) -> str:
     """Text from outside, fit to be kept and shown: no control characters, one line, capped."""
     printable = "".join(" " if unicodedata.category(c).startswith("C") else c for c in text[: most * 4])
@@ -73,9 +82,12 @@ def clean(text: str, most: int = MAX_ERROR_TEXT) -> str:
 
 def _problem(error: dict[str, Any]) -> Problem:
     code = error.get("code")
+    kind = error.get("type")
     status = code if isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599 else 0
-    named = error.get("type") if status or not isinstance(code, str) or not code else code
+    named = kind if status or not isinstance(code, str) or not code else code
     name = clean(_text(named or ""))
+    if isinstance(kind, str) and name != kind and not is_known_code(name):
+        status = STATUS_OF_CODE.get(kind.lower(), status)  # a code of their own beside a type that everybody uses
     metadata = error.get("message") or error.get("detail") or error.get("description") or name
     return Problem(clean(_text(metadata)), name, status)
 
@@ -84,10 +96,17 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8", "replace")
 
 
-def _words(text: str, content_type: str) -> str:
-    start = text.lstrip()[:200].lower()
-    if "html" in content_type or start.startswith(("<!doctype", "<html", "<head", "<center")):
-        title = _TITLE.search(text[:20_000])
-        words = title.group(1) if title else _TAG.sub(" ", text[:2_000])
-        return clean(f"an HTML page: {words}")
+def page_title(body: bytes) -> str:
+    """The title of an HTML page in words, empty for a body that is none."""
+    text = body[:20_000].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    return clean(f"an HTML page: {title.group(1)}") if title else ""
+
+
+def _words(body: bytes, content_type: str) -> str:
+    if title := page_title(body):
+        return title
+    text = body[:20_000].decode("utf-8", "replace")
+    if "html" in content_type or text.lstrip()[:200].lower().startswith(("<!doctype", "<html", "<head", "<center")):
+        return clean(f"an HTML page: {_TAG.sub(' ', text[:2_000])}")
     return clean(text)

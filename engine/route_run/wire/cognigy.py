@@ -12,9 +12,14 @@ from route_run.wire.body import decode, encode
 from route_run.wire.call import ModelCall
 from route_run.wire.decoding import choose_decoder
 from route_run.wire.frames import encode_frame
-from route_run.wire.openai import OpenAIEvents, messages_in, parameters_in, parameters_out, read_completion, usage_out
+from route_run.wire.openai import OpenAIEvents, read_completion, usage_out
+from route_run.wire.openai_request import Conversation, parameters_out
 
 _CARRIED = (Parameter.TEMPERATURE, Parameter.TOP_P, Parameter.MAX_TOKENS)
+
+
+class _Request(Conversation, kw_only=True):
+    model: str = ""
 
 
 class CognigyCodec:
@@ -38,13 +43,13 @@ class CognigyCodec:
         return encode(body)
 
     def decode_request(self, body: bytes) -> ModelCall:
-        value = decode(body, dict[str, Any])
-        given = parameters_in(value)
+        wanted = decode(body, _Request)
+        given = wanted.parameters()
         return ModelCall(
-            model=str(value.get("model", "")),
-            messages=tuple(Message(role=m.role, content=m.text) for m in messages_in(value)),
+            model=wanted.model,
+            messages=tuple(Message(role=turn.role, content=turn.text) for turn in wanted.turns()),
             parameters={p: given[p] for p in _CARRIED if p in given},
-            context_window=value.get("context_window"),
+            context_window=wanted.context_window,
             stream=True,
         )
 

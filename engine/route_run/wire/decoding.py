@@ -61,11 +61,15 @@ class StreamDecoder:
         try:
             frames = self._frames.feed(chunk)
         except FrameError as error:
-            return self._fail(str(error))
+            return [*self._pieces(error.frames), *self._fail(str(error))]
         return self._pieces(frames)
 
     def finish(self) -> list[Piece]:
-        return [] if self._failed else self._pieces(self._frames.finish())
+        if self._failed:
+            return []
+        pieces = self._pieces(self._frames.finish())
+        # half a line at the end says nothing about the dialect: the answer is truncated, not unreadable
+        return [piece for piece in pieces if not isinstance(piece, Unreadable)]
 
     def _pieces(self, frames: list[Frame]) -> list[Piece]:
         pieces: list[Piece] = []
@@ -83,8 +87,9 @@ class StreamDecoder:
         return pieces
 
     def _fail(self, message: str) -> list[Piece]:
+        """Read no further; an answer that has ended properly stays one, whatever follows it."""
         self._failed = True
-        return [Unreadable(message)]
+        return [Unreadable(message)] if self.progress is Progress.OPEN else []
 
 
 class JsonDecoder:
@@ -95,6 +100,7 @@ class JsonDecoder:
         self._read_body = read_body
         self._parts: list[bytes] = []
         self._received = 0
+        self._are_lines = False
         self._progress = Progress.OPEN
 
     @property
@@ -113,7 +119,10 @@ class JsonDecoder:
             return []
         pieces = self._lines.feed(chunk)
         if any(isinstance(piece, Content | ToolPiece | End | Usage) for piece in pieces):
-            self._parts.clear()  # these are JSON lines; there is no whole body to wait for
+            self._are_lines = True  # there is no whole body to wait for
+            self._parts.clear()
+            return pieces
+        if self._are_lines:
             return pieces
         self._parts.append(chunk)
         if any(isinstance(piece, Unreadable) for piece in pieces):
@@ -124,9 +133,7 @@ class JsonDecoder:
     def finish(self) -> list[Piece]:
         if self._lines is not None:
             pieces = self._lines.finish()
-            if pieces and not any(isinstance(piece, Unreadable) for piece in pieces):
-                return pieces
-            if self._lines.progress is not Progress.OPEN or not self._parts:
+            if pieces or self._lines.progress is not Progress.OPEN or self._are_lines:
                 return pieces
         body = b"".join(self._parts)
         if not body.strip():

@@ -16,7 +16,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class FrameError(ValueError):
-    """Raised when a line or event is larger than its cap."""
+    """Raised when a line or event is larger than its cap; ``frames`` are those that came before it."""
+
+    def __init__(self, message: str) -> None:
+        self.frames: list[Frame] = []
+        super().__init__(message)
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -40,6 +44,7 @@ class FrameDecoder:
         self._data: list[bytes] = []
         self._data_length = 0
         self._name = b""
+        self._id = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that a chunk completes; raises FrameError when a cap is passed."""
@@ -53,13 +58,20 @@ class FrameDecoder:
         self._parts.clear()
         self._length = 0
         lines = text.splitlines()
-        if text.endswith(b"\r"):
-            self._skip_line_feed = True  # the LF of a CRLF may be in the next chunk
-        elif not text.endswith(b"\n"):
-            self._keep(lines.pop())
+        self._skip_line_feed = text.endswith(b"\r")  # the LF of a CRLF may be in the next chunk
+        rest = b"" if text.endswith((b"\n", b"\r")) else lines.pop()
+        frames: list[Frame] = []
+        try:
+            self._read(lines, frames)
+            self._keep(rest)
+        except FrameError as error:
+            error.frames = frames
+            raise
+        return frames
+
+    def _read(self, lines: list[bytes], frames: list[Frame]) -> None:
         if self._at_start and lines:
             lines[0] = self._without_mark(lines[0])
-        frames: list[Frame] = []
         for line in lines:
             if not line:
                 self._dispatch(frames)
@@ -67,16 +79,18 @@ class FrameDecoder:
                 self._add_data(line[6:])
             else:
                 self._line(line, frames)
-        return frames
 
     def finish(self) -> list[Frame]:
         """The frame that the end of the stream completes: only a bare JSON line needs no line end."""
         rest = self._without_mark(b"".join(self._parts))
+        is_bare = rest.startswith(b"{") and not self._data
         self._parts.clear()
         self._data.clear()
-        return [Frame(rest, bare=True)] if rest.startswith(b"{") else []
+        return [Frame(rest, bare=True)] if is_bare else []
 
     def _keep(self, part: bytes) -> None:
+        if not part:
+            return
         self._length += len(part)
         if self._length > MAX_LINE:
             raise FrameError(f"a line is longer than {MAX_LINE:,} bytes")
@@ -105,9 +119,9 @@ class FrameDecoder:
         elif field == b"event":
             self._name = value
         elif field == b"id" and b"\0" not in value:
-            self.last_event_id = value
+            self._id = value
         elif field == b"retry" and value.isdigit():
-            self.retry = int(value[:9])
+            self.retry = int(value[:15])
 
     def _add_data(self, value: bytes) -> None:
         self._data_length += len(value) + 1
@@ -122,6 +136,7 @@ class FrameDecoder:
             self._data.clear()
             self._data_length = 0
         self._name = b""
+        self.last_event_id = self._id
 
 
 def encode_frame(data: bytes, name: bytes = b"") -> bytes:

@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from route_run.flow.failure import Cause, Failure
-from route_run.wire.answer import Problem
-from route_run.wire.body import clean, decode, encode, problem_in
+from route_run.wire.body import clean, decode, encode, page_title, problem_of_value
 
 MAX_TOKEN_ANSWER = 64 << 10
 """Largest answer of a token endpoint in bytes."""
@@ -51,15 +50,16 @@ def encode_token_error(code: str, description: str) -> bytes:
 
 def read_token_answer(status: int, content_type: str, body: bytes, scope: str | None) -> Grant | Failure:
     """The grant in a token endpoint's answer, or the failure it means. Bodies are never quoted whole."""
-    if status != 200:
-        problem = problem_in(body, content_type)
-        return _failed(status, problem)
     try:
         value = decode(body, dict[str, Any])
     except ValueError:
+        value = {}
+    if status != 200:
+        return _failed(status, value, body)
+    if not value:
         return _no_token(status, "the token endpoint's answer is not a JSON object")
     if not value.get("access_token") and value.get("error"):
-        return _failed(400, problem_in(body, content_type))
+        return _failed(400, value, body)
     token, kind = value.get("access_token"), value.get("token_type", "Bearer")
     if not isinstance(token, str) or not _TOKEN.match(token):
         return _no_token(status, "the token endpoint's answer holds no usable `access_token`")
@@ -87,12 +87,16 @@ def _life(written: object) -> float:
         written = int(written[:12])
     if isinstance(written, bool) or not isinstance(written, int | float) or not written > 0:
         return 0.0
-    return min(float(written), LONGEST_LIFE)
+    return float(min(written, LONGEST_LIFE))
 
 
-def _failed(status: int, problem: Problem) -> Failure:
-    words = f"the token endpoint refused: {problem.message}" if problem.message else "the token endpoint refused"
-    return Failure(Cause.STATUS, words, status, problem.code, at_token=True)
+def _failed(status: int, value: dict[str, Any], body: bytes) -> Failure:
+    """A refusal in its own words where they have a place; a body without one is not quoted: it may repeat the form."""
+    problem = problem_of_value(value)
+    told = problem.message if problem is not None else page_title(body)
+    words = f": {told}" if told else ""
+    code = problem.code if problem is not None else ""
+    return Failure(Cause.STATUS, f"the token endpoint refused{words}", status, code, at_token=True)
 
 
 def _no_token(status: int, message: str) -> Failure:
