@@ -17,7 +17,7 @@ from route_run.flow.outcome import ToolPiece, Usage
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, cost_of
 from route_run.guard import OutputCheck
-from route_run.runtime.exchange import Exchange, Failed
+from route_run.runtime.exchange import MAX_NAME, Exchange, Failed
 from route_run.table import Deliver, Route
 from route_run.wire.answer import Content, End, Piece, Problem, Unreadable
 
@@ -77,9 +77,10 @@ class RunningAttempt:
             return self._ended_well()
         return self._passed_on(pieces)
 
-    def cancel(self, failure: Failure) -> None:
-        """End the attempt from outside."""
-        self._end(failure)
+    def break_off(self, failure: Failure) -> None:
+        """End the attempt from outside, unless it has come to an end of its own."""
+        if not self._over:
+            self._end(failure)
 
     async def aclose(self) -> None:
         """Give the connection back."""
@@ -123,7 +124,7 @@ class RunningAttempt:
                     self.usage = piece
                     events.append(UsageReported(piece, self.number))
                 case End(reason):
-                    self.finish_reason = reason or None
+                    self.finish_reason = self.exchange.told(reason, MAX_NAME) or None
                 case Problem() | Unreadable():
                     self._end(self.exchange.failure_of(piece))
                     break

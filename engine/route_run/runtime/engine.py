@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
-
-import anyio
 
 from route_run.errors import MisuseError, PolicyError
 from route_run.flow.event import Event, Finished, Result
@@ -29,8 +26,6 @@ from route_run.runtime.wiring import Wiring
 from route_run.table import Loaded, load
 from route_run.transport.seam import Transport, Way
 from route_run.transport.tasks import background_tasks
-
-log = logging.getLogger("route_run")
 
 DELIVER_AT_CLOSE = 5.0
 """Seconds that closing the engine waits for webhooks that are being told."""
@@ -102,13 +97,13 @@ class Engine:
         Leaving the block early cancels the request and closes its connection. Raises LedgerError when
         the ledger refuses.
         """
-        async with aclosing(self._running(request, streamed=True).events()) as events:
-            yield events
+        async with aclosing(self._running(request, streamed=True)) as running:
+            yield running.events
 
     async def complete(self, request: PromptRequest) -> Result:
         """Run one request to its end; raises LedgerError when the ledger refuses."""
-        async with aclosing(self._running(request, streamed=False).events()) as events:
-            async for event in events:
+        async with aclosing(self._running(request, streamed=False)) as running:
+            async for event in running.events:
                 if isinstance(event, Finished):
                     return event.result
         raise AssertionError("every request ends with Finished")
@@ -120,11 +115,7 @@ class Engine:
 
     async def _close(self) -> None:
         self._is_open = False
-        with anyio.CancelScope(shield=True):
-            left = await self._wiring.deliverer.wait(DELIVER_AT_CLOSE)
-        self._wiring.deliverer.stop()
-        for message in left:
-            log.error("webhook %s was not told of %s (%s)", message.webhook, message.event, message.id)
+        await self._wiring.deliverer.aclose(DELIVER_AT_CLOSE)
 
 
 @asynccontextmanager

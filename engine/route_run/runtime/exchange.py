@@ -18,10 +18,13 @@ from route_run.runtime.login import Login
 from route_run.runtime.resolve import ReadyEndpoint
 from route_run.transport.seam import Call, Purpose, Response, Transport, TransportError
 from route_run.wire.answer import AnswerDecoder, Content, Piece, Problem, Progress, Unreadable
-from route_run.wire.body import problem_in
+from route_run.wire.body import MAX_ERROR_TEXT, clean, problem_in
 from route_run.wire.call import HttpRequest, ModelCall
 
 MAX_ERROR_BODY = 64 << 10
+MAX_NAME = 100
+"""Longest name of the provider's that is kept, in characters: a request's id, a reason, an error's code."""
+MAX_CHALLENGE = 80
 LAST_WORD = 0.05
 """Seconds that are waited for the end of a body whose answer is done."""
 AFTER_THE_END = 1.0
@@ -66,6 +69,7 @@ class Exchange:
         self._decoder: AnswerDecoder | None = None
         self._content_deadline = float("inf")
         self._content_cause = Cause.FIRST_CONTENT_TIMEOUT
+        self._given_at: float | None = None
         self._at_end = False
 
     async def start(self, *, refused: Mapping[str, str] | None, reconnect: bool, now: float) -> None:
@@ -84,13 +88,11 @@ class Exchange:
             raise self._timed_out(cause)
         assert self._response is not None
         self.status = self._response.status
-        self.provider_request_id = self._response.headers.get("x-request-id") or self._response.headers.get(
-            "request-id", ""
-        )
+        headers = self._response.headers
+        self.provider_request_id = self.told(headers.get("x-request-id") or headers.get("request-id", ""), MAX_NAME)
         if not 200 <= self.status < 300:
             raise Failed(await self._status_failure(now))
-        content_type = self._response.headers.get("content-type", "")
-        self._decoder = self._endpoint.speaks.decoder(content_type, streamed=self._call.stream)
+        self._decoder = self._endpoint.speaks.decoder(headers.get("content-type", ""), streamed=self._call.stream)
 
     async def next(self) -> list[Piece] | None:
         """The next pieces of the answer, None after its proper end; raises Failed for any other end."""
@@ -107,19 +109,24 @@ class Exchange:
         self._at_end = not chunk
         pieces = self._decoder.feed(chunk) if chunk else self._decoder.finish()
         if any(isinstance(piece, Content | ToolPiece) for piece in pieces):
-            self._content_deadline = anyio.current_time() + self._clocks.idle
+            self._given_at = anyio.current_time()
+            self._content_deadline = self._given_at + self._clocks.idle
             self._content_cause = Cause.IDLE_TIMEOUT
         return pieces
+
+    def told(self, text: str, most: int = MAX_ERROR_TEXT) -> str:
+        """What the other side says, fit to be kept: without secrets, on one line, capped."""
+        return clean(self._login.redact(text), most)
 
     def failure_of(self, piece: Problem | Unreadable) -> Failure:
         """What a piece that is no answer means."""
         if isinstance(piece, Unreadable):
-            return Failure(Cause.NO_ANSWER, self._login.redact(piece.message), self.status)
+            return Failure(Cause.NO_ANSWER, self.told(piece.message), self.status)
         return Failure(
             Cause.ERROR_EVENT,
-            self._login.redact(piece.message),
+            self.told(piece.message),
             piece.status,
-            piece.code,
+            self.told(piece.code, MAX_NAME),
             oauth2=self._login.uses_tokens,
         )
 
@@ -127,13 +134,16 @@ class Exchange:
         """Give the connection back, or close it when the answer was not read to its end."""
         if self._response is None:
             return
-        if self._decoder is not None and self._decoder.progress is Progress.DONE and not self._at_end:
-            await self._read_the_rest()
-        await self._response.aclose()
+        try:
+            if self._decoder is not None and self._decoder.progress is Progress.DONE and not self._at_end:
+                await self._read_the_rest()
+        finally:
+            await self._response.aclose()
 
     async def _read_the_rest(self) -> None:
         """After the dialect's last word the end of the body is due: with it the connection can be kept."""
         assert self._response is not None
+        self._at_end = True
         with anyio.move_on_after(LAST_WORD):
             try:
                 while await self._response.read():
@@ -161,7 +171,7 @@ class Exchange:
         try:
             self._response = await self._transport.send(call)
         except TransportError as error:
-            raise Failed(Failure(error.cause, self._login.redact(str(error)))) from error
+            raise Failed(Failure(error.cause, self.told(str(error)))) from error
 
     # -- the way back --------------------------------------------------------------------------------
 
@@ -169,6 +179,9 @@ class Exchange:
         """The next chunk; None when waiting after the proper end is not worth it."""
         assert self._response is not None and self._decoder is not None
         has_ended = self._decoder.progress is Progress.ENDED
+        if self._given_at is not None:  # the time that the caller took is not the endpoint's
+            self._content_deadline += anyio.current_time() - self._given_at
+            self._given_at = None
         deadline, cause = self._next_deadline(has_ended)
         problem: TransportError | None = None
         chunk = b""
@@ -182,7 +195,7 @@ class Exchange:
         if scope.cancelled_caught:
             raise self._timed_out(cause)
         if problem is not None:
-            raise Failed(Failure(problem.cause, self._login.redact(str(problem)), self.status)) from problem
+            raise Failed(Failure(problem.cause, self.told(str(problem)), self.status)) from problem
         return chunk
 
     async def _status_failure(self, now: float) -> Failure:
@@ -193,12 +206,12 @@ class Exchange:
         challenge = headers.get("www-authenticate", "")
         words = problem.message or f"status {self.status} without a body"
         if self.status == 401 and "error=" in challenge and "expired" not in words:
-            words = f"{words} ({challenge.partition('error=')[2].strip()[:80]})"
+            words = f"{words} ({self.told(challenge.partition('error=')[2], MAX_CHALLENGE)})"
         return Failure(
             Cause.STATUS,
-            self._login.redact(words),
+            self.told(words),
             self.status,
-            problem.code,
+            self.told(problem.code, MAX_NAME),
             server_delay(headers, now),
             oauth2=self._login.uses_tokens,
             may_retry=headers.get("x-should-retry", "").lower() != "false",

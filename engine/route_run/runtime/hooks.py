@@ -93,6 +93,7 @@ class Deliverer:
         self._dice = dice
         self._open: dict[str, Message] = {}
         self._scopes: set[anyio.CancelScope] = set()
+        self._is_open = True
         self._disabled: set[str] = set()
         self._all_done = anyio.Event()
 
@@ -101,24 +102,23 @@ class Deliverer:
         if self._transport.is_simulated:
             return
         for message in messages:
-            if len(self._open) >= MOST_WAITING or message.webhook in self._disabled:
+            if not self._is_open or len(self._open) >= MOST_WAITING or message.webhook in self._disabled:
                 log.error("webhook %s: %s of %s is dropped", message.webhook, message.event, record.request_id)
                 continue
             self._open[message.id] = message
             self._tasks.start_soon(self._deliver, record, message, payload(record, message.event))
 
-    async def wait(self, seconds: float) -> tuple[Message, ...]:
-        """Wait until all is delivered, at most so long; returns what is not."""
-        with anyio.move_on_after(seconds):
+    async def aclose(self, seconds: float) -> None:
+        """Wait until all is delivered, at most so long; names what is not, and gives it up."""
+        with anyio.move_on_after(seconds, shield=True):
             while self._open:
                 self._all_done = anyio.Event()
                 await self._all_done.wait()
-        return tuple(self._open.values())
-
-    def stop(self) -> None:
-        """Give up what is still being delivered."""
+        self._is_open = False
         for scope in tuple(self._scopes):
             scope.cancel()
+        for message in self._open.values():
+            log.error("webhook %s was not told of %s (%s)", message.webhook, message.event, message.id)
 
     async def _deliver(self, record: Record, message: Message, body: bytes) -> None:
         """Goes on when the engine is cancelled, until the engine has waited long enough for it."""
@@ -148,9 +148,9 @@ class Deliverer:
                 tries,
                 tried.words,
             )
+        await self._note(record, message, tries, tried.words)
         del self._open[message.id]
         self._all_done.set()
-        await self._note(record, message, tries, tried.words)
 
     async def _try(self, message: Message, body: bytes) -> _Tried:
         webhook = self._webhooks[message.webhook]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from route_run.flow.failure import Cause, Failure
+from route_run.runtime.redact import redacted
 from route_run.runtime.resolve import KeyAuth, Place, TokenAuth
 from route_run.transport.credentials import TokenSource
 from route_run.transport.seam import Call, Purpose, Transport, TransportError
@@ -17,6 +19,8 @@ from route_run.wire.oauth import MAX_TOKEN_ANSWER, Grant, encode_token_request, 
 
 FETCH_WITHIN = 10.0
 """Seconds that a token endpoint has for its whole answer."""
+LAST_TOKENS = 16
+"""Tokens that are looked for in what the other side says: the one in use, and those it replaced."""
 _BEARER = "Bearer "
 _FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
 
@@ -36,7 +40,7 @@ class Login:
         self._transport = transport
         self._redact = redact
         self._source = TokenSource(self._fetch, tasks, dice) if isinstance(place.auth, TokenAuth) else None
-        self._last_token = ""
+        self._tokens: deque[str] = deque(maxlen=LAST_TOKENS)
 
     @property
     def uses_tokens(self) -> bool:
@@ -45,8 +49,7 @@ class Login:
 
     def redact(self, text: str) -> str:
         """A text from the other side without any secret of ours in it."""
-        text = self._redact(text)
-        return text.replace(self._last_token, "***") if self._last_token else text
+        return redacted(self._redact(text), self._tokens)
 
     async def headers(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str] | Failure:
         """The headers that log in, or why there are none; ``refused`` are headers that were not accepted."""
@@ -59,7 +62,8 @@ class Login:
         token = await self._source.token(refused_token)
         if isinstance(token, Failure):
             return token
-        self._last_token = token
+        if token not in self._tokens:
+            self._tokens.append(token)
         return {"authorization": f"{_BEARER}{token}"}
 
     async def _fetch(self) -> Grant | Failure:
@@ -86,4 +90,6 @@ class Login:
         if len(body) > MAX_TOKEN_ANSWER:
             return Failure(Cause.NO_ANSWER, "the token endpoint's answer is too large", response.status, at_token=True)
         found = read_token_answer(response.status, response.headers.get("content-type", ""), body, auth.scope)
-        return found if isinstance(found, Grant) else replace(found, message=self.redact(found.message))
+        if isinstance(found, Grant):
+            return found
+        return replace(found, message=self.redact(found.message), code=self.redact(found.code))

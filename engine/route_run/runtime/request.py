@@ -7,7 +7,7 @@ reaches the caller. This is the only place where they meet clocks, ledger and we
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import anyio
 
@@ -25,19 +25,24 @@ from route_run.flow.request import PromptRequest, ToolCall
 from route_run.ledger import Entry, EntryKind
 from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.exchange import Clocks, Exchange
-from route_run.runtime.hooks import events_of, messages_for
+from route_run.runtime.hooks import Message, events_of, messages_for
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
 from route_run.wire.call import ModelCall
 
 log = logging.getLogger("route_run")
 
-STORE_WITHIN = 5.0
-"""Seconds that storing the record of a cancelled request may take."""
+STORE_WITHIN = 30.0
+"""Seconds that storing a record may take: it cannot be cancelled, and a ledger that takes longer is broken."""
+GIVE_UP_WITHIN = 5.0
+"""The same once the caller has given up, and for closing what is open then."""
 
 
 class RunningRequest:
-    """One request under way. ``events`` gives everything a caller sees; run it to its end or close it."""
+    """One request under way: ``events`` gives everything a caller sees. Close it in any case.
+
+    Exactly one record is stored, wherever the caller gives up.
+    """
 
     def __init__(self, wiring: Wiring, request: PromptRequest, *, streamed: bool) -> None:
         self._wiring = wiring
@@ -54,10 +59,33 @@ class RunningRequest:
         self._running: RunningAttempt | None = None
         self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
-        self._stored = False
+        self._events = self._run()
+        self._is_recorded = False
+        # how the request ends when it does not come to an end of its own
+        self._broken_off = (Outcome.CANCELLED, Failure(Cause.CANCELLED, "the caller gave up"))
 
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Plan, attempts, text, and one Finished at the very end; raises LedgerError if nothing can be stored."""
+    @property
+    def events(self) -> AsyncGenerator[Event, None]:
+        """Plan, attempts, text, and one Finished at the very end; raises LedgerError if the ledger refuses."""
+        return self._events
+
+    async def aclose(self) -> None:
+        """Close what is open; what has no record yet is recorded as broken off."""
+        await self._events.aclose()
+        if self._is_recorded:
+            return
+        outcome, failure = self._broken_off
+        if self._running is not None:
+            self._running.break_off(failure)
+            with anyio.move_on_after(GIVE_UP_WITHIN, shield=True):
+                await self._running.aclose()
+            self._keep(self._running)
+        try:
+            await self._finished(outcome, failure, GIVE_UP_WITHIN)
+        except LedgerError as error:
+            log.error("request %s: %s", self.id, error)
+
+    async def _run(self) -> AsyncGenerator[Event, None]:
         try:
             yield Planned(self._plan)
             if self._plan.stop is not None:
@@ -85,13 +113,11 @@ class RunningRequest:
                 state, move = self._next(state, running)
             yield Finished(await self._finished(move.outcome, move.failure))
         except LedgerError:
-            self._stored = True  # it refuses: there is nothing more to be stored
+            self._is_recorded = True  # it refuses: there is nothing more to be stored
             raise
         except Exception as error:  # a defect of ours: recorded as one, and never swallowed
-            await self._cleaned_up(Outcome.FAILED, Failure(Cause.INTERNAL, f"internal error: {type(error).__name__}"))
+            self._broken_off = Outcome.FAILED, Failure(Cause.INTERNAL, f"internal error: {type(error).__name__}")
             raise
-        finally:
-            await self._cleaned_up(Outcome.CANCELLED, Failure(Cause.CANCELLED, "the caller gave up"))
 
     # -- attempts ------------------------------------------------------------------------------------
 
@@ -182,8 +208,28 @@ class RunningRequest:
 
     # -- the end -------------------------------------------------------------------------------------
 
-    async def _finished(self, outcome: Outcome, failure: Failure | None) -> Result:
-        """Store the record, tell the webhooks, and make the result."""
+    async def _finished(self, outcome: Outcome, failure: Failure | None, store_within: float = STORE_WITHIN) -> Result:
+        """Store the record, tell the webhooks it lists, and make the result."""
+        record, messages = self._record(outcome, failure)
+        self._is_recorded = True
+        with anyio.move_on_after(store_within, shield=True) as scope:
+            await self._store([Entry(EntryKind.RECORD, self.id, record.ended_at, record.as_json())])
+            self._wiring.deliverer.send(record, messages)
+        if scope.cancelled_caught:
+            self._unstored(LedgerError(f"nothing was stored within {store_within:g} s"))
+        return Result(
+            request_id=self.id,
+            outcome=outcome,
+            text="".join(self._texts),
+            tool_calls=_assembled(self._tool_pieces),
+            usage=record.usage,
+            cost=record.cost,
+            error=record.error,
+            advice=advice(failure, classify(failure)) if failure is not None else None,
+            record=record,
+        )
+
+    def _record(self, outcome: Outcome, failure: Failure | None) -> tuple[Record, Sequence[Message]]:
         wiring, plan = self._wiring, self._plan
         events = list(events_of(outcome, plan, self._attempts))
         hooks = wiring.table.hooks_for(plan.attributes)
@@ -207,41 +253,18 @@ class RunningRequest:
             webhooks=tuple((message.id, message.webhook, message.event) for message in messages),
             text=self._captured(),
         )
-        self._stored = True
-        await self._store([Entry(EntryKind.RECORD, self.id, ended_at, record.as_json())])
-        wiring.deliverer.send(record, messages)
-        return Result(
-            request_id=self.id,
-            outcome=outcome,
-            text="".join(self._texts),
-            tool_calls=_assembled(self._tool_pieces),
-            usage=record.usage,
-            cost=record.cost,
-            error=record.error,
-            advice=advice(failure, classify(failure)) if failure is not None else None,
-            record=record,
-        )
-
-    async def _cleaned_up(self, outcome: Outcome, failure: Failure) -> None:
-        """For a request that did not come to its own end: close what is open and store how it ended."""
-        if self._stored:
-            return
-        with anyio.move_on_after(STORE_WITHIN, shield=True):
-            if self._running is not None:
-                self._running.cancel(failure)
-                await self._end_attempt(self._running)
-            try:
-                await self._finished(outcome, failure)
-            except LedgerError as error:
-                log.error("request %s: %s", self.id, error)
+        return record, messages
 
     async def _store(self, entries: list[Entry]) -> None:
         try:
             await self._wiring.ledger.append(entries)
         except LedgerError as error:
-            if self._wiring.table.policy.ledger.on_failure == "refuse":
-                raise
-            log.error("request %s goes on without a record: %s", self.id, error)
+            self._unstored(error)
+
+    def _unstored(self, error: LedgerError) -> None:
+        if self._wiring.table.policy.ledger.on_failure == "refuse":
+            raise error
+        log.error("request %s goes on without a record: %s", self.id, error)
 
     # -- what is stored ------------------------------------------------------------------------------
 

@@ -5,16 +5,16 @@ Decides which references are missing or unfit, all at once. From here on secrets
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from route_run.errors import Span, UnresolvedReferences
 from route_run.policy import TRAITS, Dialect, Policy, Reference, Secret, Where
 from route_run.policy.model import Auth, Destination, Endpoint, OAuth2, Webhook
+from route_run.runtime.redact import forms_of, redacted
 from route_run.schema.formats import url as url_problem
 from route_run.transport.seam import Way
 from route_run.wire.dialect import Codec, codec
@@ -25,8 +25,6 @@ _SIMULATED_URL = "https://simulated.invalid"
 _SIMULATED_TEXT = "simulated"
 _AUTHORIZATION = "Authorization"
 _TOKEN_PATH = TRAITS[Dialect.COGNIGY].token_path
-SHORTEST_REDACTED = 4
-"""Secrets shorter than this are not looked for in texts: they would blot out ordinary words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +83,7 @@ class Resolved:
 
     def redact(self, text: str) -> str:
         """A text in which no secret of the policy stands any more."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return redacted(text, self._secrets)
 
 
 def resolve(policy: Policy, environ: Mapping[str, str] | None) -> Resolved:
@@ -103,8 +99,7 @@ def resolve(policy: Policy, environ: Mapping[str, str] | None) -> Resolved:
         key = resolver.text(policy.ledger.hash_key, _Item("ledger", ""), "hash_key", is_secret=True).encode()
     if resolver.problems:
         raise UnresolvedReferences(sorted(set(resolver.problems), key=lambda problem: (problem[1], problem[0])))
-    secrets = sorted({s for s in resolver.secrets if len(s) >= SHORTEST_REDACTED}, key=lambda s: (-len(s), s))
-    return Resolved(endpoints, webhooks, key, tuple(secrets))
+    return Resolved(endpoints, webhooks, key, tuple(forms_of(resolver.secrets)))
 
 
 class _Resolver:
@@ -142,8 +137,7 @@ class _Resolver:
             self._note(found.why, item, *keys)
             return ""
         if is_secret:
-            # also as they stand in URLs and JSON, where an error message may quote them
-            self.secrets |= {found, quote(found, safe=""), json.dumps(found)[1:-1]}
+            self.secrets |= {found}
         return found
 
     def _looked_up(self, reference: Reference) -> str | _Missing:

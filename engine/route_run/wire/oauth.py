@@ -50,13 +50,14 @@ def encode_token_error(code: str, description: str) -> bytes:
 
 def read_token_answer(status: int, content_type: str, body: bytes, scope: str | None) -> Grant | Failure:
     """The grant in a token endpoint's answer, or the failure it means. Bodies are never quoted whole."""
+    value: dict[str, Any] | None
     try:
         value = decode(body, dict[str, Any])
     except ValueError:
-        value = {}
+        value = None
     if status != 200:
         return _failed(status, value, body)
-    if not value:
+    if value is None:
         return _no_token(status, "the token endpoint's answer is not a JSON object")
     if not value.get("access_token") and value.get("error"):
         return _failed(400, value, body)
@@ -90,7 +91,7 @@ def _life(written: object) -> float:
     return float(min(written, LONGEST_LIFE))
 
 
-def _failed(status: int, value: dict[str, Any], body: bytes) -> Failure:
+def _failed(status: int, value: dict[str, Any] | None, body: bytes) -> Failure:
     """A refusal in its own words where they have a place; a body without one is not quoted: it may repeat the form."""
     problem = problem_of_value(value)
     told = problem.message if problem is not None else page_title(body)
