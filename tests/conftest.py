@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.clocks import VIRTUAL_BACKENDS
-from support.policies import write_policy
 
 from route_run.table import Loaded, load
+from support.clocks import VIRTUAL_BACKENDS
+from support.policies import write_policy
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +24,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("skipped", ()) if os.environ.get("CI") else ():
+        terminalreporter.write_line(f"CI forbids to skip {report.nodeid}: {report.longrepr}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """CI is where every test has to run: what a test needs is installed there, or the test brings it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(params=["asyncio", "trio"])

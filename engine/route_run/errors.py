@@ -100,6 +100,8 @@ class Code(Enum):
 
     BAD_PATTERN = "RR601"
 
+    RULE_FAILED = "RR900"
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -110,8 +112,32 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A text to put in the place of a span; an empty span inserts."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that mend a finding, all or none of them.
+
+    ``is_safe`` when there is one thing the author can have meant; else a person has to look first.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    is_safe: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing lint has to say: the place, the offender, its effect and the fix."""
+    """One thing lint has to say: the place, the offender, its effect and the fix.
+
+    ``help`` says in words what would be right, ``effect`` what happens if this ships,
+    ``fix`` is the same help as edits where a program can make them.
+    """
 
     code: Code
     span: Span
@@ -120,6 +146,7 @@ class Finding:
     labels: tuple[Label, ...] = ()
     help: str = ""
     effect: str = ""
+    fix: Fix | None = None
     order: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

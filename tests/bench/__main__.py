@@ -36,7 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few rounds, only to see that it works")
     parser.add_argument("--backend", choices=["asyncio", "trio"], default="asyncio")
-    parser.add_argument("parts", nargs="*", choices=[[], "requests", "sizes", "start"], help="which parts; all by default")
+    parser.add_argument(
+        "parts", nargs="*", choices=[[], "requests", "sizes", "start"], help="which parts; all by default"
+    )
     options = parser.parse_args()
     parts = options.parts or ["requests", "sizes", "start"]
     if "requests" in parts:

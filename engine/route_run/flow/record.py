@@ -156,6 +156,7 @@ def keyed_hash(key: bytes | None, text: str) -> str | None:
 
 
 def usage_as_json(usage: Usage | None) -> dict[str, int] | None:
+    """Usage in tokens under the names that records and webhooks use."""
     if usage is None:
         return None
     return {"prompt_tokens": usage.prompt, "completion_tokens": usage.completion, "cached_tokens": usage.cached}

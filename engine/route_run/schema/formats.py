@@ -37,6 +37,7 @@ def with_unit(unit: str, value: object) -> str:
 
 
 def url(text: str) -> str | None:
+    """A base address: http or https, a host, nothing that belongs elsewhere."""
     if not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
         return "a URL has no blanks, control characters or backslashes; write international names in their ASCII form"
     try:
@@ -56,6 +57,7 @@ def url(text: str) -> str | None:
 
 
 def network(text: str) -> str | None:
+    """`loopback` or a network in CIDR notation."""
     if text == "loopback":
         return None
     try:
@@ -66,6 +68,7 @@ def network(text: str) -> str | None:
 
 
 def instant(text: str) -> str | None:
+    """A moment with its offset."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -76,6 +79,7 @@ def instant(text: str) -> str | None:
 
 
 def own_header(text: str) -> str | None:
+    """A header that a policy may set: none that route-run sets itself."""
     if text.lower() in _OWN_HEADERS or text.lower().startswith("proxy-"):
         return f"`{text}` is set by route-run itself; credentials belong in `auth`"
     return None

@@ -1,0 +1,363 @@
+"""The attempt machine: its moves one by one, and its promises under any sequence of failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from route_run.flow.classify import classify
+from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
+from route_run.flow.machine import Course, Finish, Send, State, Step, start, step
+from route_run.flow.outcome import Outcome
+from route_run.policy.model import DEFAULT_FALLBACK
+
+DEFAULT_KINDS = frozenset(DEFAULT_FALLBACK)
+COURSE = Course(targets=3, attempts=2, fallback_kinds=DEFAULT_KINDS, backoff_first=0.2, backoff_max=5.0, total=60.0)
+
+
+def status(number: int, **fields: object) -> Failure:
+    return Failure(Cause.STATUS, status=number, **fields)
+
+
+def happened(failure: Failure, *, delivered: bool = False, elapsed: float = 1.0, dice: float = 0.5) -> Step:
+    return Step(failure, classify(failure), delivered, elapsed, dice)
+
+
+# -- the first exchange ------------------------------------------------------------------------------
+
+
+def test_a_request_begins_at_once_with_the_first_target():
+    assert start(COURSE) == (State(COURSE), Send(0))
+
+
+# -- every move --------------------------------------------------------------------------------------
+
+FRESH = State(COURSE)
+LAST = replace(FRESH, target=2)
+ALONE = State(replace(COURSE, targets=1))
+EXPIRED = status(401, oauth2=True)
+STALE = Failure(Cause.STALE)
+CLOSED = frozenset({"timeout"})  # only timeouts fall back
+
+MOVES = {
+    # state, what happened -> the move
+    "next": (FRESH, happened(status(503)), Send(1)),
+    "next-of-the-second": (replace(FRESH, target=1), happened(status(503)), Send(2)),
+    "no-next": (LAST, happened(status(503)), Outcome.FAILED),
+    "refresh": (FRESH, happened(EXPIRED), Send(0, refresh=True)),
+    "refresh-at-the-last": (LAST, happened(EXPIRED), Send(2, refresh=True)),
+    "second-refresh-is-next": (replace(FRESH, refreshed=True), happened(EXPIRED), Send(1)),
+    "second-refresh-at-the-last": (replace(LAST, refreshed=True), happened(EXPIRED), Outcome.FAILED),
+    "refresh-though-unauthorized-does-not-fall-back": (
+        State(replace(COURSE, fallback_kinds=CLOSED)),
+        happened(EXPIRED),
+        Send(0, refresh=True),
+    ),
+    "reconnect": (FRESH, happened(STALE), Send(0, reconnect=True)),
+    "second-reconnect-is-next": (replace(FRESH, reconnected=True), happened(STALE), Send(1)),
+    "reconnect-without-spare": (replace(FRESH, spare=0), happened(STALE), Send(0, reconnect=True)),
+    "refresh-without-spare": (replace(FRESH, spare=0), happened(EXPIRED), Send(0, refresh=True)),
+    "same-again-after-a-backoff": (FRESH, happened(status(500)), Send(0, after=0.1)),
+    "same-again-without-dice": (FRESH, happened(status(500), dice=0.0), Send(0, after=0.0)),
+    "same-again-when-the-server-says": (FRESH, happened(status(500, retry_after=7.0)), Send(0, after=7.0)),
+    "same-again-at-the-last": (LAST, happened(status(500)), Send(2, after=0.1)),
+    "same-again-only-while-attempts-are-left": (replace(FRESH, tries=2), happened(status(500)), Send(1)),
+    "same-again-only-while-the-spare-is-left": (replace(FRESH, spare=0), happened(status(500)), Send(1)),
+    "one-attempt-means-next": (State(replace(COURSE, attempts=1)), happened(status(500)), Send(1)),
+    "one-attempt-alone": (State(replace(COURSE, attempts=1, targets=1)), happened(status(500)), Outcome.FAILED),
+    "same-again-though-it-does-not-fall-back": (
+        State(replace(COURSE, fallback_kinds=CLOSED)),
+        happened(status(500)),
+        Send(0, after=0.1),
+    ),
+    "then-a-kind-that-is-not-listed-fails": (
+        State(replace(COURSE, fallback_kinds=CLOSED), tries=2),
+        happened(status(500)),
+        Outcome.FAILED,
+    ),
+    "too-long-a-wait-is-next": (FRESH, happened(status(500, retry_after=59.0)), Send(1)),
+    "the-wait-must-end-before-the-total-time": (FRESH, happened(status(500, retry_after=60.0)), Send(1)),
+    "told-not-to-retry-is-next": (FRESH, happened(status(500, may_retry=False)), Send(1)),
+    "rate-limited-is-next": (FRESH, happened(status(429, retry_after=2.0)), Send(1)),
+    "rate-limited-at-the-last-waits": (LAST, happened(status(429, retry_after=2.0), dice=0.0), Send(2, after=2.0)),
+    "the-wait-is-never-shorter-than-asked": (LAST, happened(status(429, retry_after=2.0)), Send(2, after=2.1)),
+    "rate-limited-alone-waits": (ALONE, happened(status(429, retry_after=2.0), dice=0.0), Send(0, after=2.0)),
+    "rate-limited-with-one-attempt-waits": (
+        State(replace(COURSE, targets=1, attempts=1)),
+        happened(status(429, retry_after=2.0), dice=0.0),
+        Send(0, after=2.0),
+    ),
+    "rate-limited-not-listed-waits": (
+        State(replace(COURSE, fallback_kinds=CLOSED)),
+        happened(status(429, retry_after=2.0), dice=0.0),
+        Send(0, after=2.0),
+    ),
+    "rate-limited-without-a-time-fails": (LAST, happened(status(429)), Outcome.FAILED),
+    "rate-limited-without-spare-fails": (
+        replace(LAST, spare=0),
+        happened(status(429, retry_after=2.0)),
+        Outcome.FAILED,
+    ),
+    "rate-limited-for-too-long-fails": (LAST, happened(status(429, retry_after=59.5)), Outcome.FAILED),
+    "overloaded-is-not-waited-out": (LAST, happened(status(503, retry_after=2.0)), Outcome.FAILED),
+    "out-of-credit-is-not-waited-out": (LAST, happened(status(402, retry_after=2.0)), Outcome.FAILED),
+    "bad-request-fails": (FRESH, happened(status(400)), Outcome.FAILED),
+    "bad-request-fails-even-if-listed": (
+        State(replace(COURSE, fallback_kinds=DEFAULT_KINDS | {"bad_request"})),
+        happened(status(400)),
+        Outcome.FAILED,
+    ),
+    "internal-fails-even-if-listed": (
+        State(replace(COURSE, fallback_kinds=DEFAULT_KINDS | {"internal"})),
+        happened(Failure(Cause.INTERNAL)),
+        Outcome.FAILED,
+    ),
+    "too-long-fails": (FRESH, happened(status(413)), Outcome.FAILED),
+    "too-long-is-next-if-listed": (
+        State(replace(COURSE, fallback_kinds=DEFAULT_KINDS | {"too_long"})),
+        happened(status(413)),
+        Send(1),
+    ),
+    "content-refused-fails": (FRESH, happened(status(451)), Outcome.FAILED),
+    "content-refused-is-next-if-listed": (
+        State(replace(COURSE, fallback_kinds=DEFAULT_KINDS | {"content_refused"})),
+        happened(Failure(Cause.CONTENT_REFUSED, status=200)),
+        Send(1),
+    ),
+    "invalid-output-is-next": (FRESH, happened(Failure(Cause.INVALID_OUTPUT)), Send(1)),
+    "invalid-output-at-the-last": (LAST, happened(Failure(Cause.INVALID_OUTPUT)), Outcome.OUTPUT_INVALID),
+    "invalid-output-after-it-was-delivered": (
+        FRESH,
+        happened(Failure(Cause.INVALID_OUTPUT), delivered=True),
+        Outcome.OUTPUT_INVALID,
+    ),
+    "total-time-over": (FRESH, happened(Failure(Cause.TOTAL_TIMEOUT), elapsed=60.0), Outcome.FAILED),
+    "total-time-over-after-content": (
+        FRESH,
+        happened(Failure(Cause.TOTAL_TIMEOUT), delivered=True, elapsed=60.0),
+        Outcome.INTERRUPTED,
+    ),
+    "broken-after-content": (FRESH, happened(Failure(Cause.RESET), delivered=True), Outcome.INTERRUPTED),
+    "truncated-after-content": (FRESH, happened(Failure(Cause.TRUNCATED), delivered=True), Outcome.INTERRUPTED),
+    "expired-token-after-content": (FRESH, happened(EXPIRED, delivered=True), Outcome.INTERRUPTED),
+    "rate-limit-after-content": (
+        FRESH,
+        happened(status(429, retry_after=1.0), delivered=True),
+        Outcome.INTERRUPTED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "what", "expected"), MOVES.values(), ids=MOVES)
+def test_the_move_after_a_failure(state, what, expected):
+    _, move = step(state, what)
+    if isinstance(expected, Send):
+        assert isinstance(move, Send)
+        assert replace(move, after=0.0) == replace(expected, after=0.0)
+        assert move.after == pytest.approx(expected.after)
+    else:
+        assert move == Finish(expected, what.failure)
+
+
+STATES = {
+    "next-starts-counting-anew": (replace(FRESH, tries=2), happened(status(503)), replace(FRESH, target=1, tries=1)),
+    "next-keeps-the-spare": (replace(FRESH, spare=0), happened(status(503)), replace(FRESH, target=1, spare=0)),
+    "same-again-takes-the-spare": (FRESH, happened(status(500)), replace(FRESH, tries=2, spare=0)),
+    "waiting-takes-the-spare": (LAST, happened(status(429, retry_after=1.0)), replace(LAST, tries=2, spare=0)),
+    "refresh-takes-nothing": (FRESH, happened(EXPIRED), replace(FRESH, refreshed=True)),
+    "reconnect-takes-nothing": (FRESH, happened(STALE), replace(FRESH, reconnected=True)),
+    "the-end-changes-nothing": (LAST, happened(status(503)), LAST),
+}
+
+
+@pytest.mark.parametrize(("state", "what", "expected"), STATES.values(), ids=STATES)
+def test_what_a_move_leaves(state, what, expected):
+    assert step(state, what)[0] == expected
+
+
+@pytest.mark.parametrize("action", [Action.NEXT, Action.REFRESH])
+def test_nothing_is_sent_once_the_total_time_is_over(action):
+    """The deadline is of the request: a new attempt would only be started, stored and cut off."""
+    verdict = Verdict(Kind.TIMEOUT, action, Health.COUNT, Billed.UNKNOWN)
+    late = Step(Failure(Cause.IDLE_TIMEOUT), verdict, delivered=False, elapsed=60.0, dice=0.5)
+    assert step(FRESH, late)[1] == Finish(Outcome.FAILED, late.failure)
+
+
+BACKOFFS = {
+    # tries so far, dice -> seconds: up to 0.2 * 2^k, at most 5
+    "first": (1, 0.999, 0.2),
+    "second": (2, 0.999, 0.4),
+    "third": (3, 0.999, 0.8),
+    "fifth": (5, 0.999, 3.2),
+    "capped": (6, 0.999, 5.0),
+    "far-capped": (60, 0.999, 5.0),
+    "half": (3, 0.5, 0.4),
+    "none": (3, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize(("tries", "dice", "seconds"), BACKOFFS.values(), ids=BACKOFFS)
+def test_backoff_is_full_jitter_under_a_doubling_cap(tries, dice, seconds):
+    state = State(replace(COURSE, attempts=99), tries=tries)
+    _, move = step(state, happened(status(500), dice=dice))
+    assert move.after == pytest.approx(seconds, rel=2e-3)
+
+
+# -- whole requests ----------------------------------------------------------------------------------
+
+KINDS = [kind.value for kind in Kind]
+COURSES = st.builds(
+    Course,
+    targets=st.integers(1, 5),
+    attempts=st.integers(1, 4),
+    fallback_kinds=st.just(DEFAULT_KINDS) | st.sets(st.sampled_from(KINDS)).map(frozenset),
+    backoff_first=st.floats(0, 2),
+    backoff_max=st.floats(0, 10),
+    total=st.floats(1, 120),
+)
+DELAYS = st.none() | st.floats(0, 900)
+REAL_FAILURES = st.builds(
+    Failure,
+    cause=st.sampled_from(Cause),
+    status=st.sampled_from([0, 200, 400, 401, 402, 403, 408, 413, 429, 451, 500, 502, 503, 529]),
+    retry_after=DELAYS,
+    at_token=st.booleans(),
+    oauth2=st.booleans(),
+    may_retry=st.booleans(),
+)
+ANY_VERDICTS = st.builds(
+    Verdict,
+    kind=st.sampled_from(Kind),
+    action=st.sampled_from(Action),
+    health=st.just(Health.NONE),
+    billed=st.just(Billed.UNKNOWN),
+)
+JUDGED = REAL_FAILURES.map(lambda failure: (failure, classify(failure))) | st.tuples(REAL_FAILURES, ANY_VERDICTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One request: its moves, with what led to each (None for the first), and when each send began."""
+
+    course: Course
+    moves: tuple[Send | Finish, ...]
+    causes: tuple[Step | None, ...]
+    began: tuple[float, ...]
+
+    @property
+    def sends(self) -> list[Send]:
+        return [move for move in self.moves if isinstance(move, Send)]
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Played:
+    """A request whose every exchange fails in any way at all, until the machine ends it."""
+    course = draw(COURSES)
+    state, move = start(course)
+    moves: list[Send | Finish] = [move]
+    causes: list[Step | None] = [None]
+    began: list[float] = []
+    now = 0.0
+    while isinstance(move, Send):
+        assert len(moves) < 20, "the machine does not come to an end"
+        now += move.after
+        began.append(now)
+        now += draw(st.floats(0, 20))
+        failure, verdict = draw(JUDGED)
+        if now >= course.total:  # what the runtime's clock makes of it
+            now = course.total
+            failure = Failure(Cause.TOTAL_TIMEOUT)
+            verdict = classify(failure)
+        what = Step(failure, verdict, draw(st.integers(0, 6)) == 6, now, draw(st.floats(0, 1, exclude_max=True)))
+        state, move = step(state, what)
+        moves.append(move)
+        causes.append(what)
+    return Played(course, tuple(moves), tuple(causes), tuple(began))
+
+
+@given(requests())
+def test_there_is_at_most_one_send_more_than_targets_beside_one_refresh_and_one_reconnect(played):
+    refreshes = sum(send.refresh for send in played.sends)
+    reconnects = sum(send.reconnect for send in played.sends)
+    assert refreshes <= 1
+    assert reconnects <= 1
+    assert len(played.sends) - refreshes - reconnects <= played.course.targets + 1
+
+
+@given(requests())
+def test_targets_are_visited_in_order_and_each_first_visit_is_free(played):
+    sends = played.sends
+    for before, after in pairwise(sends):
+        assert after.target in (before.target, before.target + 1)
+        assert after.target < played.course.targets
+        if after.target != before.target:
+            assert after == Send(after.target)
+
+
+@given(requests())
+def test_a_request_that_may_fall_back_ends_only_at_its_last_target(played):
+    """However much was spent on earlier targets, a first visit is never refused."""
+    last = played.causes[-1]
+    kind = last.verdict.kind
+    falls_back = kind.value in played.course.fallback_kinds and kind not in (
+        Kind.BAD_REQUEST,
+        Kind.CANCELLED,
+        Kind.INTERNAL,
+    )
+    if falls_back and not last.delivered and last.failure.cause is not Cause.TOTAL_TIMEOUT:
+        assert played.sends[-1].target == played.course.targets - 1
+
+
+@given(requests())
+def test_nothing_is_sent_after_content_was_delivered(played):
+    for what, move in zip(played.causes, played.moves, strict=True):
+        if what is not None and what.delivered:
+            assert isinstance(move, Finish)
+
+
+@given(requests())
+def test_no_send_begins_after_the_total_time(played):
+    assert all(moment < played.course.total for moment in played.began)
+
+
+@given(requests())
+def test_only_kinds_that_fall_back_move_to_the_next_target(played):
+    sends = played.sends
+    for what, before, after in zip(played.causes[1:], sends, sends[1:], strict=False):
+        if after.target != before.target:
+            assert what.verdict.kind.value in played.course.fallback_kinds
+            assert what.verdict.kind not in (Kind.BAD_REQUEST, Kind.CANCELLED, Kind.INTERNAL)
+
+
+@given(requests())
+def test_a_target_is_asked_as_often_as_attempts_allow_or_once_more_to_wait_out_a_rate_limit(played):
+    waits = {
+        send.target
+        for what, send in zip(played.causes, played.moves, strict=True)
+        if isinstance(send, Send) and what is not None and what.verdict.kind is Kind.RATE_LIMITED
+    }
+    for target in range(played.course.targets):
+        own = [s for s in played.sends if s.target == target and not s.refresh and not s.reconnect]
+        assert len(own) <= played.course.attempts + (target in waits)
+
+
+@given(requests())
+def test_a_wait_is_never_shorter_than_the_server_asks(played):
+    for what, move in zip(played.causes, played.moves, strict=True):
+        if isinstance(move, Send) and move.after > 0 and what.failure.retry_after is not None:
+            assert move.after >= what.failure.retry_after
+
+
+@given(requests())
+def test_a_request_ends_with_the_failure_that_decided_it(played):
+    end, last = played.moves[-1], played.causes[-1]
+    assert isinstance(end, Finish)
+    assert end.failure is last.failure
+    if last.verdict.kind is Kind.INVALID_OUTPUT:
+        assert end.outcome is Outcome.OUTPUT_INVALID
+    else:
+        assert end.outcome is (Outcome.INTERRUPTED if last.delivered else Outcome.FAILED)

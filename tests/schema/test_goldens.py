@@ -1,0 +1,27 @@
+"""Bad documents beside the report that people get to see of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from route_run import schema
+from route_run.lint.report import as_text
+from route_run.text import Kind
+from support.reading import read
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_report(case, golden):
+    kind = Kind.PACK if case.name.endswith(".pack.yaml") else Kind.POLICY
+    document, findings = read(case.read_bytes(), kind, path=f"cases/{case.name}")
+    found = sorted([*findings, *schema.check(document)], key=lambda finding: finding.order)
+    golden(as_text(found, {document.path: document.text}) + "\n", case.with_suffix(".out"))
+
+
+def test_no_golden_is_left_without_its_case():
+    outputs = {path.with_suffix(".yaml") for path in CASES[0].parent.glob("*.out")}
+    assert outputs == set(CASES)
