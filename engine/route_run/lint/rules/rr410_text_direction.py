@@ -16,7 +16,7 @@ Good:
 Effect: what a reviewer sees is not what runs.
 
 Fix: Remove the character. Where it is really meant, write it as an escape in double quotes: `"\\u202e"`.
-"""
+"""  # noqa: D301  # the example holds the character itself
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Good:
 Effect: the text is not the one a reader sees; comparisons with it fail, or instructions hide in it.
 
 Fix: Remove the character. Where it is meant, as in an example of a pattern, write it as an escape: `"\\u200b"`.
-"""
+"""  # noqa: D301  # the example holds the character itself
 
 from __future__ import annotations
 

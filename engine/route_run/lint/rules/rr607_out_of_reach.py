@@ -31,11 +31,11 @@ CONFIDENCE = Confidence.PROVED
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Every guard whose patterns, each counted once and those that match nothing left out, stay below its threshold."""
+    """Every guard whose patterns, each counted once, stay below its threshold."""
     for guard in facts.guards:
         if not guard.is_whole or not guard.members:
             continue
-        most = min(1.0, round(sum(p.score for p in guard.members if not p.cannot_match), 6))
+        most = min(1.0, round(sum(p.score for p in guard.members), 6))
         if most < guard.threshold:
             yield Finding(
                 Code.OUT_OF_REACH,
