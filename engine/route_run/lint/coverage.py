@@ -50,7 +50,7 @@ def seeming_to_cover(guard: GuardPatterns) -> Iterator[Pair]:
             continue
         texts = [text for _, text in pattern.samples("must_match")]
         for other in _deciding(guard, pattern):
-            if texts and all(other.probe.finds(text) for text in texts):
+            if texts and all(other.finds(text) for text in texts):
                 yield pattern, other
                 break
 

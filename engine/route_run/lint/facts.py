@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from route_run.errors import Finding, Span
+from route_run.errors import Code, Finding, Span
 from route_run.lint.destinations import Link, links_of
 from route_run.lint.patterns import GuardPatterns, WrittenPattern, guards_of, patterns_of
 from route_run.lint.texts import Text, texts_of
@@ -49,7 +49,8 @@ class Facts:
     @cached_property
     def patterns(self) -> tuple[WrittenPattern, ...]:
         """Every pattern of the policy's own guards and packs that can be used."""
-        return tuple(patterns_of(self.documents))
+        unusable = {finding.span for finding in self.loaded.findings if finding.code is Code.BAD_PATTERN}
+        return tuple(patterns_of(self.documents, unusable))
 
     @cached_property
     def guards(self) -> tuple[GuardPatterns, ...]:

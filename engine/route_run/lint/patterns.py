@@ -6,18 +6,22 @@ an id counts, a guard's own replaces one of a pack.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from route_run.errors import Span
+from route_run.guard.budget import MOST_STEPS, STEPS_OF_A_REFUSED
 from route_run.guard.packs import find_pack
-from route_run.guard.probe import Probe
+from route_run.guard.probe import Probe, views_of
 from route_run.lint.everyday import EVERYDAY
 from route_run.lint.regex import cannot_match
 from route_run.text import Document, Kind
 
 DEFAULT_THRESHOLD = 0.8
+MOST_EXAMPLES = 100
+LONGEST_EXAMPLE = 4000
+"""What the schema allows: examples in one list, and characters of one."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,15 @@ class WrittenPattern:
     @cached_property
     def everyday(self) -> tuple[str, ...]:
         """The everyday texts that it finds."""
-        return tuple(text for text in EVERYDAY if self.probe.finds(text))
+        return tuple(text for text, views in _everyday_views() if self.probe.finds(views))
 
     def samples(self, key: str) -> Iterator[tuple[int, str]]:
         """The examples of `must_match` or `must_not_match`, each with its place in the list."""
         return iter(self.must_match if key == "must_match" else self.must_not_match)
+
+    def finds(self, text: str) -> bool:
+        """Whether a guard would find it in a text: case ignored, and once more with disguises undone."""
+        return self.probe.finds(views_of(text))
 
     def span(self, *keys: str | int) -> Span:
         """Where a part of it stands; raises LookupError for a pattern that ships with route-run."""
@@ -84,13 +92,33 @@ class GuardPatterns:
         return self.document.span_of(path) if keys else self.document.span_of_key(path)
 
 
-def patterns_of(documents: Iterable[Document]) -> Iterator[WrittenPattern]:
-    """Every pattern that has an id and a regular expression RE2 can use, in the order of documents."""
+@cache
+def _everyday_views() -> tuple[tuple[str, tuple[bytes, ...]], ...]:
+    return tuple((text, views_of(text)) for text in EVERYDAY)
+
+
+def patterns_of(documents: Iterable[Document], unusable: Container[Span] = ()) -> Iterator[WrittenPattern]:
+    """Every pattern that has an id and a regular expression RE2 can use, in the order of documents.
+
+    ``unusable`` are places of expressions that loading could not compile. It says so too where all of them together
+    are too large; those after that place are left out here as well.
+    """
+    left = MOST_STEPS
     for document in documents:
         for keys, pack, raw in _written(document):
             pattern = _pattern(document, keys, pack, raw)
-            if pattern is not None:
-                yield pattern
+            if pattern is None or pattern.span("regex") in unusable:
+                continue
+            try:
+                left -= pattern.probe.steps
+            except ValueError:
+                left -= STEPS_OF_A_REFUSED  # there is a finding for it
+                if left < 0:
+                    return
+                continue
+            if left < 0:
+                return
+            yield pattern
 
 
 def guards_of(documents: Iterable[Document], patterns: Iterable[WrittenPattern]) -> Iterator[GuardPatterns]:
@@ -173,16 +201,15 @@ def _pattern(document: Document, keys: tuple[str | int, ...], pack: str, raw: ob
     name, regex, score = raw.get("id"), raw.get("regex"), raw.get("score")
     if not isinstance(name, str) or not isinstance(regex, str) or not isinstance(score, int | float):
         return None
-    samples = {
-        key: tuple((index, text) for index, text in enumerate(_list(raw.get(key))) if isinstance(text, str))
-        for key in ("must_match", "must_not_match")
-    }
-    pattern = WrittenPattern(document, keys, name, regex, float(score), pack=pack, **samples)
-    try:
-        pattern.probe  # noqa: B018  # compiled once, here
-    except ValueError:
-        return None  # there is a finding for it
-    return pattern
+    samples = {key: tuple(_examples(raw.get(key))) for key in ("must_match", "must_not_match")}
+    return WrittenPattern(document, keys, name, regex, float(score), pack=pack, **samples)
+
+
+def _examples(raw: object) -> Iterator[tuple[int, str]]:
+    """The examples that the schema allows; those that are too many or too long have a finding."""
+    for index, text in enumerate(_list(raw)[:MOST_EXAMPLES]):
+        if isinstance(text, str) and len(text) <= LONGEST_EXAMPLE:
+            yield index, text
 
 
 def _mapping(value: object, key: str) -> Mapping[str, object]:

@@ -16,11 +16,11 @@ from itertools import pairwise
 _SHAPES = tuple(
     (what, tuple(markers.split("|")), re.compile(shape))
     for what, markers, shape in (
-        ("a private key", "PRIVATE KEY",
-         r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{1,8000}?-----END [A-Z ]{0,30}-----)?"),
+        ("a private key", "-----BEGIN ",
+         r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[^-]{1,8000}-----END [A-Z ]{0,30}-----)?"),
         ("an API key of Anthropic", "sk-ant-", r"sk-ant-[A-Za-z0-9_-]{16,}"),
         ("an API key of OpenRouter", "sk-or-", r"sk-or-v1-[A-Za-z0-9]{16,}"),
-        ("an API key of Stripe", "k_live_|k_test_", r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+        ("an API key of Stripe", "sk_live_|sk_test_|rk_live_|rk_test_", r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
         ("an API key in the form of OpenAI's", "sk-", r"sk-(?=[A-Za-z_-]{0,60}[0-9])[A-Za-z0-9_-]{16,}"),
         ("an access key of AWS", "AKIA|ASIA|ABIA|ACCA", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
         ("an API key of Google", "AIza", r"AIza[A-Za-z0-9_-]{35}"),
@@ -32,7 +32,7 @@ _SHAPES = tuple(
         ("a token of Slack", "xox|xapp-", r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"),
         ("a webhook address of Slack, which is a secret", "hooks.slack.com/",
          r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,}"),
-        ("a webhook address of Discord, which is a secret", "/api/webhooks/",
+        ("a webhook address of Discord, which is a secret", "discord.com/api/webhooks/|discordapp.com/api/webhooks/",
          r"discord(?:app)?\.com/api/webhooks/\d{6,}/[A-Za-z0-9_-]{20,}"),
         ("a webhook address of Teams, which is a secret", "webhook.office.com/",
          r"webhook\.office\.com/webhookb2/[A-Za-z0-9@/-]{20,}"),
@@ -49,14 +49,16 @@ _SHAPES = tuple(
         ("a token of HashiCorp Vault", "hvs.|hvb.|hvr.", r"hv[sbr]\.[A-Za-z0-9_-]{20,}"),
         ("a token of DigitalOcean", "dop_v1_|doo_v1_|dor_v1_", r"do[opr]_v1_[0-9a-f]{40,}"),
         ("a JSON web token", "eyJ", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-        ("a bearer token", "Bearer ", r"(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"),
-        ("a user and password in Base64", "Basic ", r"(?<=Basic )[A-Za-z0-9+/]{12,}={0,2}"),
+        ("a bearer token", "Bearer ", r"Bearer (?=[A-Za-z._~+/-]*[0-9])[A-Za-z0-9._~+/-]{16,}=*"),
+        ("a user and password in Base64", "Basic ",
+         r"Basic (?=[A-Za-z+/]*[0-9])(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{12,}={0,2}"),
     )
 )  # fmt: skip
 """What it is, a text that every such secret holds, and its shape; the longer shape of two comes first."""
 _BEFORE = re.compile(r"[A-Za-z0-9_]")
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=~.-]{20,}")
 _PART = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_PATH_PART = re.compile(r"[A-Za-z0-9+]+={0,2}")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _DIGEST_BEFORE = re.compile(
     r"(?:sha-?(?:1|256|384|512)|md5|digest|commit|revision|checksum)[\s:=@-]{0,3}\Z", re.IGNORECASE
@@ -76,34 +78,48 @@ class Stretch:
     looks_like: str
 
 
-_NOTHING = Stretch(0, 0, "")
+SHORTEST = 20
+"""Characters that random text has at least; what is shorter could be a name."""
+MOST_CANDIDATES = 5_000
+"""Places of one text that are looked at more closely."""
+MOST_LOOKED_AT = 10_000
+"""Characters of one text in which random stretches are looked for."""
 
 
 def known_shapes(text: str) -> list[Stretch]:
     """Stretches in a shape that some provider gives its secrets, in their order; placeholders are none."""
     found: list[Stretch] = []
+    left = MOST_CANDIDATES
     for what, markers, shape in _SHAPES:
-        if any(marker in text for marker in markers):
-            found += [Stretch(m.start(), m.end(), what) for m in shape.finditer(text) if _is_secret(text, m)]
-    found.sort(key=lambda stretch: stretch.start)
-    return [
-        now for before, now in zip([None, *found], found, strict=False) if before is None or now.start >= before.end
-    ]
+        for marker in markers:
+            at = text.find(marker)
+            while at >= 0 and left > 0:
+                left -= 1
+                match = None if _BEFORE.match(text[max(0, at - 1) : at]) else shape.match(text, at)
+                if match is not None and not _is_placeholder(match.group()):
+                    found.append(Stretch(match.start(), match.end(), what))
+                at = text.find(marker, match.end() if match is not None else at + len(marker))
+            if at >= 0:
+                found.append(Stretch(at, at + len(marker), f"{what}, and more such texts than lint looks at"))
+    return list(_apart(found))
 
 
-def _is_secret(text: str, found: re.Match[str]) -> bool:
-    return not _BEFORE.match(text[found.start() - 1 : found.start()]) and not _is_placeholder(found.group())
+def _apart(found: list[Stretch]) -> Iterator[Stretch]:
+    """Of stretches that overlap the first, and of two with the same start the one whose shape says more."""
+    end = 0
+    for stretch in sorted(found, key=lambda stretch: stretch.start):
+        if stretch.start >= end:
+            yield stretch
+            end = stretch.end
 
 
 def random_stretches(text: str) -> Iterator[Stretch]:
     """Stretches of letters and digits without the order that names and words have."""
-    if len(text) < 20:
-        return
-    for token in _TOKEN.finditer(text):
-        if _UUID.search(token.group()) or _DIGEST_BEFORE.search(text[: token.start()]):
+    for token in _TOKEN.finditer(text, 0, MOST_LOOKED_AT):
+        if _UUID.search(token.group()) or _DIGEST_BEFORE.search(text[max(0, token.start() - 20) : token.start()]):
             continue
-        is_path = "/" in token.group() and (text[: token.start()].endswith(":") or token.group().startswith("/"))
-        for part in re.finditer(r"[A-Za-z0-9+]+={0,2}", token.group()) if is_path else _PART.finditer(token.group()):
+        is_path = token.group().startswith("/") or ("/" in token.group() and text[token.start() - 1] == ":")
+        for part in (_PATH_PART if is_path else _PART).finditer(token.group()):
             if _is_random(part.group()):
                 start = token.start() + part.start()
                 yield Stretch(start, start + len(part.group()), "a random text such as a key or token")

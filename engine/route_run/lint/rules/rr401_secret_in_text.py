@@ -33,12 +33,13 @@ Fix: Write `${NAME}` or `${file:/path}` where the field takes references, and re
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Severity, Span
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
-from route_run.lint.secrets import known_shapes, random_stretches
+from route_run.lint.secrets import SHORTEST, known_shapes, random_stretches
 from route_run.lint.texts import SAMPLES, Places, Text
 from route_run.policy.reference import is_reference
 from route_run.schema.check import dotted
@@ -50,21 +51,32 @@ IS_SECRET = True
 _SECRET_HEADER = re.compile(r"(?:^|[-_])(?:auth|token|secret|password|credentials?|key|apikey)\Z", re.IGNORECASE)
 
 
+MOST_PER_FILE = 50
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Known shapes anywhere in a file, comments included; random letters and header values where they are text."""
-    found = [finding for finding in _shapes(facts) if not facts.found_within(finding.span)]
-    yield from found
-    taken = [finding.span for finding in found]
+    told: dict[str, list[Span]] = {}
+    for finding in (*_shapes(facts), *_texts(facts)):
+        spans = told.setdefault(finding.span.path, [])
+        is_told = any(_covers(finding.span, other) for other in spans) or facts.found_within(finding.span)
+        if len(spans) < MOST_PER_FILE and not is_told:
+            spans.append(finding.span)
+            yield finding
+
+
+def _texts(facts: Facts) -> Iterator[Finding]:
+    told: Counter[str] = Counter()
     for text in facts.texts:
-        what = _looks_like(text)
-        span = text.span
-        if what and not facts.found_within(span) and not any(_covers(span, other) for other in taken):
-            yield _finding(span, f"`{dotted(text.keys)}` looks like {what}")
+        path = text.document.path
+        if told[path] < MOST_PER_FILE and (what := _looks_like(text)):
+            told[path] += 1
+            yield _finding(text.span, f"`{dotted(text.keys)}` looks like {what}")
 
 
 def _shapes(facts: Facts) -> Iterator[Finding]:
     for document in facts.documents:
-        stretches = known_shapes(document.text)
+        stretches = known_shapes(document.text)[:MOST_PER_FILE]
         places = Places(document) if stretches else None
         for stretch in stretches:
             assert places is not None
@@ -76,6 +88,8 @@ def _looks_like(text: Text) -> str:
         return ""
     if len(text.keys) == 4 and text.keys[2] == "headers" and _SECRET_HEADER.search(str(text.keys[3])):
         return "a secret that is sent as a header"
+    if len(text.content) < SHORTEST:
+        return ""
     return next((stretch.looks_like for stretch in random_stretches(text.content)), "")
 
 

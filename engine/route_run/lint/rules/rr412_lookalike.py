@@ -28,7 +28,6 @@ from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.lint.texts import PROSE, SAMPLES, Text
 from route_run.schema.check import dotted
-from route_run.text import Kind
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.LIKELY
@@ -36,9 +35,7 @@ CONFIDENCE = Confidence.LIKELY
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Every compared text that mixes scripts, and every one that looks like another of the policy."""
-    compared = [
-        text for text in facts.texts if text.document.kind is not Kind.TEST and text.field not in PROSE | SAMPLES
-    ]
+    compared = [text for text in facts.texts if text.field not in PROSE | SAMPLES]
     odd = [text for text in compared if not text.content.isascii()]
     if not odd:
         return

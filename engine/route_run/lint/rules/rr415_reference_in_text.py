@@ -29,7 +29,6 @@ from route_run.lint.rule import Confidence
 from route_run.lint.texts import PROSE, SAMPLES
 from route_run.policy.reference import is_reference
 from route_run.schema.check import dotted
-from route_run.text import Kind
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.PROVED
@@ -40,7 +39,7 @@ _REFERENCE = re.compile(r"\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:/[^{}]+)\}")
 def check(facts: Facts) -> Iterator[Finding]:
     """Every reference that is not the whole value, and every one that is a key."""
     for text in facts.texts:
-        if text.document.kind is Kind.TEST or text.field in PROSE | SAMPLES or "${" not in text.content:
+        if text.field in PROSE | SAMPLES or "${" not in text.content:
             continue
         found = _REFERENCE.search(text.content)
         if found is None or (is_reference(text.content) and not text.is_key) or facts.found_within(text.span):

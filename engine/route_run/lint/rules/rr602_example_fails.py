@@ -45,7 +45,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _examples(pattern: WrittenPattern, key: str, *, wanted: bool) -> Iterator[Finding]:
     for index, text in pattern.samples(key):
-        if pattern.probe.finds(text) is wanted:
+        if pattern.finds(text) is wanted:
             continue
         yield Finding(
             Code.EXAMPLE_FAILS,
