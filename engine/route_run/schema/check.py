@@ -26,7 +26,7 @@ _USER_INFO = re.compile(r"//\S*@")
 
 MOST_ERRORS = 300
 """Faults of one document that are told one by one."""
-MOST_UNKNOWN = 20
+MOST_UNKNOWN = 50
 """Unknown fields of one mapping that are told one by one."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
