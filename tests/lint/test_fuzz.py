@@ -58,7 +58,7 @@ WHOLE: tuple[dict[str, str], ...] = (
 )
 FRAGMENTS = tuple(fragments_of(DESIGN["policy.yaml"]))
 POLICIES = (*WHOLE, *FRAGMENTS)
-WHOLE_EVERY = 50
+WHOLE_EVERY = 200
 """One policy in so many is a whole one: those take most of the time."""
 BROKEN_BYTES = (
     b"\x00", b"\xff", b"\t", b"\r", b"\n", b" ", b":", b": ", b"- ", b"[", b"]", b"{", b"}", b",", b"#", b"&a",
@@ -200,7 +200,8 @@ def broken_policies(seed: int, count: int, whole_every: int = WHOLE_EVERY) -> It
                 kept = Path(tempfile.gettempdir()) / f"route-run-fuzz-{seed}-{index}.yaml"
                 shutil.copy(path, kept)
                 yield f"{name}, broken as in {kept} (seed {seed}, number {index}): {failed[0]}"
-            path.write_text(files[name], encoding="utf-8")
+            if len(files) > 1:
+                path.write_text(files[name], encoding="utf-8")
 
 
 def test_broken_policies_raise_nothing(pytestconfig):
