@@ -7,6 +7,7 @@ is computed, never sampled.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -42,18 +43,36 @@ class ValueSet:
         return cls(absent, False, (), tuple(sorted((value, True) for value in set(values))))
 
     @classmethod
+    def any_of(cls, sets: Iterable[ValueSet]) -> ValueSet:
+        """The union of many sets, in one go for those of single texts."""
+        texts: list[str] = []
+        together, absent = cls.nothing(), False
+        for one in sets:
+            if one.rest or one.prefixes:
+                together |= one
+            else:
+                texts += [text for text, _ in one.exact]
+                absent |= one.absent
+        return together | cls.of(texts, absent=absent)
+
+    @classmethod
     def starting_with(cls, prefix: str) -> ValueSet:
         return cls(absent=False, rest=False, prefixes=((prefix, True),))
 
     def __contains__(self, value: str | None) -> bool:
         if value is None:
             return self.absent
-        for text, inside in self.exact:
-            if text == value:
-                return inside
+        at = bisect_left(self.exact, value, key=_text)
+        if at < len(self.exact) and self.exact[at][0] == value:
+            return self.exact[at][1]
         return self.by_prefix(value)
 
     def __and__(self, other: ValueSet) -> ValueSet:
+        if self is other or other.is_everything:
+            return self
+        few, many = (self, other) if len(self.exact) <= len(other.exact) else (other, self)
+        if not few.rest and not few.prefixes:  # a few texts are asked one by one, however large the other set is
+            return ValueSet.of((text for text, _ in few.exact if text in many), absent=few.absent and many.absent)
         return _combined(self, other, lambda a, b: a and b)
 
     def __or__(self, other: ValueSet) -> ValueSet:
@@ -135,6 +154,10 @@ class ValueSet:
             if value.startswith(prefix):
                 return inside
         return self.rest
+
+
+def _text(rule: tuple[str, bool]) -> str:
+    return rule[0]
 
 
 def from_condition(condition: Condition) -> ValueSet:
