@@ -8,7 +8,7 @@ of cells is bounded; beyond the bound the answer is that nothing was proved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,7 +17,7 @@ from route_run.table.attributes import Attributes, smallest_prompt
 from route_run.table.match import Region
 from route_run.table.values import ValueSet
 
-CELLS = 1_000
+CELLS = 500
 """How many cells one question may open before its answer is that nothing was proved."""
 COMPARISONS = 200_000
 """How many comparisons of a cell with a region one question may make."""
@@ -103,10 +103,12 @@ def _spend(effort: Effort | None, comparisons: int) -> None:
 # -- one cell ------------------------------------------------------------------------------------------
 
 
-def _cell(values: dict[str, ValueSet], tokens: tuple[int, int | None], needs: dict[Capability, bool]) -> Region | None:
+def _cell(
+    values: Mapping[str, ValueSet], tokens: tuple[int, int | None], needs: Mapping[Capability, bool]
+) -> Region | None:
     """A region in which sizes and needs agree; None when it holds no request."""
     low, high = max(tokens[0], smallest_prompt(frozenset(n for n, wanted in needs.items() if wanted))), tokens[1]
-    if high is not None and low > high or any(allowed.is_empty for allowed in values.values()):
+    if (high is not None and low > high) or any(allowed.is_empty for allowed in values.values()):
         return None
     too_small = {
         need: False
@@ -173,15 +175,15 @@ def _outside(cell: Region, dimension: _Dimension, others: Sequence[Region]) -> I
     """What is left of a cell when the stretches of some regions in one dimension are cut out of it."""
     if isinstance(dimension, _Axis):
         for tokens in _gaps(cell.tokens, sorted((other.tokens for other in others), key=lambda pair: pair[0])):
-            yield from _some(_cell({**cell.values}, tokens, {**cell.needs}))
+            yield from _some(_cell(cell.values, tokens, cell.needs))
     elif isinstance(dimension, Capability):
         wanted = {other.needs[dimension] for other in others}
         for left in {True, False} - wanted:
-            yield from _some(_cell({**cell.values}, cell.tokens, {**cell.needs, dimension: left}))
+            yield from _some(_cell(cell.values, cell.tokens, {**cell.needs, dimension: left}))
     else:
         own = cell.values.get(dimension, _EVERYTHING)
         rest = own & ~ValueSet.any_of(other.values[dimension] for other in others)
-        yield from _some(_cell({**cell.values, dimension: rest}, cell.tokens, {**cell.needs}))
+        yield from _some(_cell({**cell.values, dimension: rest}, cell.tokens, cell.needs))
 
 
 def _inside(cell: Region, dimension: _Dimension, other: Region) -> Region | None:
@@ -189,11 +191,11 @@ def _inside(cell: Region, dimension: _Dimension, other: Region) -> Region | None
     if isinstance(dimension, _Axis):
         ends = [end for end in (cell.tokens[1], other.tokens[1]) if end is not None]
         tokens = (max(cell.tokens[0], other.tokens[0]), min(ends, default=None))
-        return _cell({**cell.values}, tokens, {**cell.needs})
+        return _cell(cell.values, tokens, cell.needs)
     if isinstance(dimension, Capability):
-        return _cell({**cell.values}, cell.tokens, {**cell.needs, dimension: other.needs[dimension]})
+        return _cell(cell.values, cell.tokens, {**cell.needs, dimension: other.needs[dimension]})
     shared = cell.values.get(dimension, _EVERYTHING) & other.values[dimension]
-    return _cell({**cell.values, dimension: shared}, cell.tokens, {**cell.needs})
+    return _cell({**cell.values, dimension: shared}, cell.tokens, cell.needs)
 
 
 def _gaps(
