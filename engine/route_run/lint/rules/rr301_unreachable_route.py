@@ -40,6 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Fix, Label, Severity
+from route_run.lint import words
 from route_run.lint.amend import with_entry
 from route_run.lint.facts import Facts
 from route_run.lint.reached import Taken, region_of
@@ -65,7 +66,7 @@ def _unreachable(facts: Facts, route: Route, taken: Taken) -> Finding:
     takers = sorted(taker.name for taker in taken.by)
     one = region_of(route).witness()
     winner = facts.table.route_for(one)
-    goes = f"; a request with {one}, for example, goes to `{winner.name}`" if winner is not None else ""
+    goes = f"; a request with {words.request(one)}, for example, goes to `{winner.name}`" if winner is not None else ""
     help_, fix = _change(facts, route, taken)
     return Finding(
         Code.UNREACHABLE_ROUTE,

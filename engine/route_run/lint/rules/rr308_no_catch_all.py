@@ -34,6 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Severity
+from route_run.lint import words
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.table.cover import Open
@@ -51,7 +52,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield Finding(
         Code.NO_CATCH_ALL,
         first,
-        f"some requests match no route: for example one with {left.witness}",
+        f"some requests match no route: for example one with {words.request(left.witness)}",
         severity=SEVERITY,
         help="add a route with `match: {}` if such requests are to be answered; it loses to every narrower one",
         effect="requests that match no route are refused",

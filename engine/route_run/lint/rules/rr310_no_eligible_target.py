@@ -46,6 +46,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Label, Severity
+from route_run.lint import words
 from route_run.lint.eligible import Never
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
@@ -76,7 +77,7 @@ def _refused(facts: Facts, route: Route, never: list[Never]) -> Finding:
         Code.NO_ELIGIBLE_TARGET,
         facts.policy.origin("routes", route.name).span("upstream"),
         f"no target of the upstream `{upstream.name}` can take any request of the route `{route.name}`, "
-        f"for example one with {facts.example_of(route)}",
+        f"for example one with {words.request(facts.example_of(route))}",
         severity=SEVERITY,
         labels=(*places, *facts.bound_labels(obstacles)),
         help="add a target that can, choose another upstream, or change what stands in the way",

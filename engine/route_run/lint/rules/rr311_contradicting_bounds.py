@@ -43,6 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Severity
+from route_run.lint import words
 from route_run.lint.contradiction import Contradiction
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
@@ -67,7 +68,7 @@ def _contradiction(facts: Facts, contradiction: Contradiction) -> Finding:
         Code.CONTRADICTING_BOUNDS,
         facts.policy.origin("bounds", first.name).key_span("targets"),
         f"{'the bound' if is_one else 'the bounds'} {names} {'leaves' if is_one else 'together leave'} no endpoint "
-        f"for a request with {contradiction.region.witness()}",
+        f"for a request with {words.request(contradiction.region.witness())}",
         severity=SEVERITY,
         labels=facts.allowing(others),
         help="; ".join([*_right_answers(facts, contradiction.bounds), _way_out(is_one)]),

@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Label, Severity
+from route_run.lint import words
 from route_run.lint.eligible import Never, Stranded, Way
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
@@ -76,7 +77,7 @@ def _stranded(facts: Facts, route: Route, found: Stranded) -> Finding:
     return Finding(
         Code.STRANDED_REQUESTS,
         facts.policy.origin("routes", route.name).span("upstream"),
-        f"the route `{route.name}` has no target for a request with {found.witness}{sent}: "
+        f"the route `{route.name}` has no target for a request with {words.request(found.witness)}{sent}: "
         f"{listed(bounds)} {'rules' if len(bounds) == 1 else 'together rule'} out all of `{upstream.name}`",
         severity=SEVERITY,
         labels=(*places, *facts.bound_labels(found.obstacles)),

@@ -46,6 +46,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from route_run.errors import Code, Finding, Label, Severity
+from route_run.lint import words
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.policy.model import RouteTo
@@ -69,7 +70,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 Code.TWO_DESTINATIONS,
                 facts.policy.origin("guards", other).span("then", "route"),
                 f"the guards `{one}` and `{other}` send the same requests to different routes, `{there}` and "
-                f"`{elsewhere}`: both check, for example, one with {witness}",
+                f"`{elsewhere}`: both check, for example, one with {words.request(witness)}",
                 severity=SEVERITY,
                 labels=(Label(facts.policy.origin("guards", one).span("then", "route"), f"`{one}` sends here"),),
                 help="name one route in both, or let one of them reject",
