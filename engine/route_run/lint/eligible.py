@@ -123,11 +123,17 @@ class Eligible:
             self._fates[route.name] = tuple(self._fate(route, target, entries) for target in targets)
         return self._fates[route.name]
 
-    def stranded(self, route: Route, taken: Sequence[Region] = ()) -> Iterator[Stranded | NotProved]:
-        """Requests, but of none ``taken``, that nothing but bounds leaves without a target; one per way in."""
+    def stranded(
+        self, route: Route, taken: Sequence[Region] = (), *, without: str | None = None
+    ) -> Iterator[Stranded | NotProved]:
+        """Requests, but of none ``taken``, that nothing but bounds leaves without a target; one per way in.
+
+        ``without`` names an endpoint that is thought to be down.
+        """
+        targets = [n for n, target in enumerate(route.upstream.targets) if target.endpoint != without]
         for entry in self.entries(route):
             if entry.way is not Way.NAME:
-                yield from self._stranded(route, entry, taken)
+                yield from self._stranded(route, entry, taken, targets)
 
     def obstacles(self, route: Route, target: int) -> tuple[Obstacle, ...]:
         """What can stand between a route's requests and one of its targets."""
@@ -183,10 +189,12 @@ class Eligible:
             return thinned_out(region, regions, answer, self.effort).by
         return [number for number, one in enumerate(regions) if (one & region) is not None]
 
-    def _stranded(self, route: Route, entry: Entry, taken: Sequence[Region]) -> Iterator[Stranded | NotProved]:
+    def _stranded(
+        self, route: Route, entry: Entry, taken: Sequence[Region], targets: Sequence[int]
+    ) -> Iterator[Stranded | NotProved]:
         per_target = [
             [o for o in self.obstacles(route, target) if o.bound is not None or _holds(o.region, entry.region)]
-            for target in range(len(route.upstream.targets))
+            for target in targets
         ]
         if not all(per_target):
             return

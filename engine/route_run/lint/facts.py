@@ -14,7 +14,7 @@ from route_run.lint.contradiction import Contradiction, contradictions
 from route_run.lint.eligible import Eligible, Obstacle, Stranded
 from route_run.lint.reached import Reached, region_of
 from route_run.policy import Policy
-from route_run.policy.model import BalanceGroup, Match
+from route_run.policy.model import BalanceGroup, Match, Target
 from route_run.table import Attributes, Bound, Loaded, Region, Route, RoutingTable, ValueSet
 from route_run.table.cover import Answer, Covered, Effort, NotProved, Open, cover
 from route_run.text.nearest import listed
@@ -143,6 +143,22 @@ class Facts:
                     keys.append(("targets", place))
         return found
 
+    def written_targets(self, upstream: str) -> Sequence[Target]:
+        """The targets of an upstream as they are written, in the order of the compiled ones."""
+        found: list[Target] = []
+        for entry in self.policy.upstreams[upstream].targets:
+            found += entry.targets if isinstance(entry, BalanceGroup) else (entry,)
+        return found
+
+    def bound(self, name: str) -> Bound:
+        """The compiled bound of a name."""
+        return next(bound for bound in self.table.bounds if bound.name == name)
+
+    def before(self, upstream: str, number: int) -> Sequence[int]:
+        """The positions of the targets that one can stand in for: those before it, and the others of its group."""
+        keys = self.target_keys[upstream]
+        return [n for n, other in enumerate(keys) if n != number and (n < number or _is_grouped(other, keys[number]))]
+
     def name_span(self, section: str, name: str) -> Span:
         """Where the name of an item stands."""
         return self.policy.origin(section, name).key_span()
@@ -174,3 +190,8 @@ def _allowed(bound: Bound) -> str:
     words = [f"the {label} {listed(values)}" for label, values in sorted(bound.labels.items())]
     words += [f"{parameter.value} {rule.range}" for parameter, rule in bound.rules.items()]
     return " and ".join(words)
+
+
+def _is_grouped(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> bool:
+    """Whether two targets stand in the same group, where either may come first."""
+    return len(one) > 2 and one[:2] == other[:2]

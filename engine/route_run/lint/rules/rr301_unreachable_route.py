@@ -1,9 +1,9 @@
 """Route that no request reaches
 
-Why: every request goes to exactly one route, the one of the highest precedence and among those the narrowest.
-    When other routes take all the requests a route matches, nothing of what it says ever happens: its upstream is
-    not asked, its parameters are not set, its answers are not verified. It is proved, not guessed: the matches of
-    all routes are subtracted from this one, and nothing is left.
+Why: every request goes to exactly one route, the one of the highest precedence and among those the narrowest. When
+    other routes take all the requests a route matches, nothing of what it says ever happens: its upstream is not
+    asked, its parameters are not set, its answers are not verified. It is proved, not guessed: the matches of all
+    routes are subtracted from this one, and nothing is left.
 
 Bad:
     version: 1

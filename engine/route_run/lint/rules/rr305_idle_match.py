@@ -1,7 +1,7 @@
 """Match that never decides
 
-Why: a route can be reached by name (`callable`) or by a guard, and by its match. When other routes take every
-    request that it matches, the match is dead text: whoever reads it believes that requests come this way.
+Why: a route can be reached by name (`callable`) or by a guard, and by its match. When other routes take every request
+    that it matches, the match is dead text: whoever reads it believes that requests come this way.
 
 Bad:
     version: 1

@@ -1,7 +1,7 @@
 """Tag value that no route serves
 
-Why: the values of a closed tag are all that callers may say. A declared value that no route matches is accepted as
-    a tag and then refused for want of a route: most often a route was forgotten when the value was added.
+Why: the values of a closed tag are all that callers may say. A declared value that no route matches is accepted as a
+    tag and then refused for want of a route: most often a route was forgotten when the value was added.
 
 Bad:
     version: 1

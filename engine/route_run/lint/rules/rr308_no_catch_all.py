@@ -1,7 +1,7 @@
 """Requests that no route takes
 
-Why: a request that matches no route is refused. That may be meant: a policy can let in only what it names. When it
-    is not, a route with `match: {}` takes what the others leave; being the widest, it loses to all of them.
+Why: a request that matches no route is refused. That may be meant: a policy can let in only what it names. When it is
+    not, a route with `match: {}` takes what the others leave; being the widest, it loses to all of them.
 
 Bad:
     version: 1

@@ -1,8 +1,8 @@
 """Route without any target for its requests
 
 Why: before a request is sent, every target of the route's upstream is asked whether it may take it: its labels
-    against the bounds, its model against what the request needs and how large it is, whether its endpoint is
-    drained. When that rules out every target for every request of the route, the route can only refuse.
+    against the bounds, its model against what the request needs and how large it is, whether its endpoint is drained.
+    When that rules out every target for every request of the route, the route can only refuse.
 
 Bad:
     version: 1

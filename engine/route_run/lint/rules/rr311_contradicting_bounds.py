@@ -8,10 +8,17 @@ Bad:
     tags: {desk: {values: [support, sales]}, residency: {values: [eu, us]}}
     endpoints:
       eu-1: {dialect: openai, base_url: "https://eu.example.com/v1", serves: {m: {}}, labels: {region: eu}}
+      eu-2: {dialect: openai, base_url: "https://eu-2.example.com/v1", serves: {m: {}}, labels: {region: eu}}
       us-1: {dialect: openai, base_url: "https://us.example.net/v1", serves: {m: {}}, labels: {region: us}}
+      us-2: {dialect: openai, base_url: "https://us-2.example.net/v1", serves: {m: {}}, labels: {region: us}}
     models: {m: {context_window: 128000, max_output_tokens: 4096}}
     upstreams:
-      main: {targets: [{endpoint: eu-1, model: m}, {endpoint: us-1, model: m}]}
+      main:
+        targets:
+          - {endpoint: eu-1, model: m}
+          - {endpoint: eu-2, model: m}
+          - {endpoint: us-1, model: m}
+          - {endpoint: us-2, model: m}
     bounds:
       eu-stays-in-eu: {match: {tags: {residency: eu}}, targets: {region: [eu]}}
       sales-goes-to-us: {match: {tags: {desk: sales}}, targets: {region: [us]}}
@@ -23,10 +30,17 @@ Good:
     tags: {desk: {values: [support, sales]}, residency: {values: [eu, us]}}
     endpoints:
       eu-1: {dialect: openai, base_url: "https://eu.example.com/v1", serves: {m: {}}, labels: {region: eu}}
+      eu-2: {dialect: openai, base_url: "https://eu-2.example.com/v1", serves: {m: {}}, labels: {region: eu}}
       us-1: {dialect: openai, base_url: "https://us.example.net/v1", serves: {m: {}}, labels: {region: us}}
+      us-2: {dialect: openai, base_url: "https://us-2.example.net/v1", serves: {m: {}}, labels: {region: us}}
     models: {m: {context_window: 128000, max_output_tokens: 4096}}
     upstreams:
-      main: {targets: [{endpoint: eu-1, model: m}, {endpoint: us-1, model: m}]}
+      main:
+        targets:
+          - {endpoint: eu-1, model: m}
+          - {endpoint: eu-2, model: m}
+          - {endpoint: us-1, model: m}
+          - {endpoint: us-2, model: m}
     bounds:
       eu-stays-in-eu: {match: {tags: {residency: eu}}, targets: {region: [eu]}}
       sales-goes-to-us: {match: {tags: {desk: sales, residency: {not: eu}}}, targets: {region: [us]}}

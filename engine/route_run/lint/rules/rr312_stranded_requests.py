@@ -1,7 +1,7 @@
 """Requests of a route that bounds leave without a target
 
-Why: a route can work for most of its requests and refuse the rest: those under a bound that rules out every target
-    of its upstream. Each part looks right by itself; only together they refuse.
+Why: a route can work for most of its requests and refuse the rest: those under a bound that rules out every target of
+    its upstream. Each part looks right by itself; only together they refuse.
 
 Bad:
     version: 1

@@ -18,15 +18,14 @@ Bad:
 
 Good:
     version: 1
-    tags: {residency: {values: [eu, us]}}
     endpoints:
       eu-1: {dialect: openai, base_url: "https://eu.example.com/v1", serves: {m: {}}, labels: {region: eu}}
-      us-1: {dialect: openai, base_url: "https://us.example.net/v1", serves: {m: {}}, labels: {region: us}}
+      eu-2: {dialect: openai, base_url: "https://eu.example.net/v1", serves: {m: {}}, labels: {region: eu}}
     models: {m: {context_window: 128000, max_output_tokens: 4096}}
     upstreams:
-      main: {targets: [{endpoint: eu-1, model: m}, {endpoint: us-1, model: m}]}
+      main: {targets: [{endpoint: eu-1, model: m}, {endpoint: eu-2, model: m}]}
     bounds:
-      eu-in-eu: {match: {tags: {residency: {not: us}}}, targets: {region: [eu]}}
+      all-in-eu: {match: {}, targets: {region: [eu]}}
     routes:
       everything-else: {match: {}, upstream: main}
 

@@ -1,7 +1,7 @@
 """Guards that send the same requests to different routes
 
-Why: a prompt can set off several guards. When two of them name different routes there is no telling which of them
-    is right, so the request is rejected. Where that is not meant, one of the guards should reject by itself, or both
+Why: a prompt can set off several guards. When two of them name different routes there is no telling which of them is
+    right, so the request is rejected. Where that is not meant, one of the guards should reject by itself, or both
     should name the same route.
 
 Bad:
