@@ -193,7 +193,7 @@ class Eligible:
         self, route: Route, entry: Entry, taken: Sequence[Region], targets: Sequence[int]
     ) -> Iterator[Stranded | NotProved]:
         per_target = [
-            [o for o in self.obstacles(route, target) if o.bound is not None or _holds(o.region, entry.region)]
+            [o for o in self.obstacles(route, target) if o.bound is not None or entry.region <= o.region]
             for target in targets
         ]
         if not all(per_target):
@@ -239,10 +239,6 @@ def label_obstacles(bound: Bound, whose: str, labels: Mapping[str, str]) -> Iter
             why = f"{whose} {has}; the bound `{bound.name}` allows {listed(allowed)}"
             yield Obstacle(Kind.LABEL, bound.region, why, bound)
             return
-
-
-def _holds(region: Region, other: Region) -> bool:
-    return isinstance(cover(other, [region]), Covered)
 
 
 def dead_cells(

@@ -19,9 +19,9 @@ from route_run.table import Attributes, Bound, Loaded, Region, Route, RoutingTab
 from route_run.table.cover import Answer, Covered, Effort, NotProved, Open, cover
 from route_run.text.nearest import listed
 
-EFFORT = 1_000_000
+EFFORT = 200_000
 """How many comparisons of matches all questions about one policy may cost together."""
-EFFORT_PER_ROUTE = 200
+EFFORT_PER_ROUTE = 100
 
 
 @dataclass(frozen=True)

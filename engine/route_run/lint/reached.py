@@ -50,12 +50,15 @@ class Reached:
     def _pins(self) -> Pins:
         return Pins.of([region_of(route) for route in self.table.matched])
 
-    def near(self, region: Region) -> Iterator[Route]:
-        """Routes with a match that share a request with a region, in the order of their rank."""
+    def near(self, region: Region, *, last_first: bool = False) -> Iterator[Route]:
+        """Routes with a match that share a request with a region, in the order of their rank or against it."""
         found = self._pins.near(region)
-        routes = self.table.matched if found is None else [self.table.matched[entry] for entry in found]
-        self.effort.left = max(0, self.effort.left - len(routes))
-        return (route for route in routes if (region_of(route) & region) is not None)
+        entries = range(len(self.table.matched)) if found is None else found
+        for entry in reversed(entries) if last_first else entries:
+            self.effort.left = max(0, self.effort.left - 1)
+            route = self.table.matched[entry]
+            if (region_of(route) & region) is not None:
+                yield route
 
     def winners_over(self, route: Route, region: Region, *, precedence: int | None = None) -> list[Route]:
         """Routes that surely win over a route for some requests of a region."""
@@ -73,7 +76,12 @@ class Reached:
     def landing(self, route: Route, region: Region, taken: Sequence[Region] = ()) -> Answer:
         """A request of a region, but of none ``taken``, that lands on a route by its match."""
         quick = region.witness()
-        if not any(quick in one for one in taken) and self.table.route_for(quick) is route:
+        if taken and any(quick in one for one in taken):
+            left = cover(region, taken, effort=self.effort)
+            if not isinstance(left, Open):
+                return left
+            quick = left.witness
+        if self.table.route_for(quick) is route:
             return Open(quick)
         if not self.effort.left:
             return NotProved()

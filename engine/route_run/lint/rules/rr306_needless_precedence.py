@@ -58,7 +58,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _is_needless(facts: Facts, route: Route, precedences: Mapping[str, int]) -> bool:
     own = precedences[route.name]
-    for other in facts.reached.near(region_of(route)):
+    for other in facts.reached.near(region_of(route), last_first=own > 0):
         if other is not route:
             relation = region_of(route).relation(region_of(other))
             theirs = precedences[other.name]

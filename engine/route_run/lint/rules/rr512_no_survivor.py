@@ -62,21 +62,24 @@ def check(facts: Facts) -> Iterator[Finding]:
         left = sorted({route.upstream.targets[number].endpoint for number in usable(facts, route)})
         if not left or any(isinstance(found, Stranded) for found in facts.stranded(route)):
             continue  # worse has been said
-        found = next(_endpoint(facts, route, left), None) or next(_vendor(facts, route), None)
+        found = next(_endpoint(facts, route, left, reported), None) or next(_vendor(facts, route), None)
         if found is None:
             found = next(_spare(facts, route, left, reported), None)
         if found is not None:
             yield found
 
 
-def _endpoint(facts: Facts, route: Route, left: list[str]) -> Iterator[Finding]:
+def _endpoint(facts: Facts, route: Route, left: list[str], reported: set[tuple[str, str]]) -> Iterator[Finding]:
     """Requests for which bounds leave one of several endpoints."""
     if len(left) < 2:
         return  # of one endpoint there is nothing to lose; what keeps the others out has been said
     taken = [contradiction.region for contradiction in facts.contradictions]
     for endpoint in left:
+        if (route.upstream.name, endpoint) in reported:
+            continue  # one example is enough; what mends it mends them all
         for found in facts.eligible.stranded(route, taken, without=endpoint):
             if isinstance(found, Stranded):
+                reported.add((route.upstream.name, endpoint))
                 yield Finding(
                     Code.NO_SURVIVOR,
                     facts.policy.origin("routes", route.name).span("upstream"),

@@ -48,7 +48,7 @@ CONFIDENCE = Confidence.PROVED
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Upstreams whose first targets, each as slow as it may be, leave the last one no time to connect."""
-    for name, routes in sorted(facts.routes_of.items()):
+    for _, routes in sorted(facts.routes_of.items()):
         upstream = routes[0].upstream
         before = len(upstream.targets) - 1
         if before and "timeout" in upstream.fallback_kinds:
@@ -71,8 +71,8 @@ def _starving(facts: Facts, upstream: Upstream, before: int, left: float) -> Fin
     return Finding(
         Code.STARVING_TARGET,
         facts.target_span(upstream.name, before),
-        f"the last target {upstream.targets[-1]} starves: {before} target{'' if before == 1 else 's'}{once} before it may "
-        f"take {slowest:g} s of the total of {upstream.timeouts.total:g} s, and {remains}",
+        f"the last target {upstream.targets[-1]} starves: {before} target{'' if before == 1 else 's'}{once} before it "
+        f"may take {slowest:g} s of the total of {upstream.timeouts.total:g} s, and {remains}",
         severity=SEVERITY,
         labels=(Label(origin.span("timeouts"), "the times of the upstream"),),
         help=f"shorten `first_content`, or make `total` longer than {slowest + upstream.timeouts.connect:g}s",

@@ -56,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 Code.RETRIES_NEVER_MADE,
                 span,
                 f"{upstream.retry.attempts} attempts per target are never made: a request of `{name}` makes at most "
-                f"{targets + 1} exchanges over {targets} target{'' if targets == 1 else 's'}, one more than it has targets",
+                f"{targets + 1} exchanges over {targets} target{'' if targets == 1 else 's'}: one to spare",
                 severity=SEVERITY,
                 help=f"write {_MOST}; it does the same",
                 effect=f"the upstream behaves as with `attempts: {_MOST}`",
