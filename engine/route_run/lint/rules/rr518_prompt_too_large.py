@@ -72,10 +72,11 @@ def _too_large(facts: Facts, route: Route, target: str, answer: int, fitting: in
     return Finding(
         Code.PROMPT_TOO_LARGE,
         facts.policy.origin("routes", route.name).key_span("match", "prompt_tokens"),
-        f"the route `{route.name}` lets in {what} of {sent} tokens, but no target of `{route.upstream.name}` takes more than "
-        f"{max(0, fitting)} beside an answer of {answer}",
+        f"the route `{route.name}` lets in {what} of {sent} tokens, but no target of `{route.upstream.name}` takes "
+        f"more than {max(0, fitting)} beside an answer of {answer}",
         severity=SEVERITY,
         labels=(Label(facts.policy.origin("routes", route.name).span("upstream"), f"the largest is {target}"),),
-        help=f"match `prompt_tokens: {{max: {max(0, fitting)}}}`, choose a larger window, or a smaller default of max_tokens",
+        help=f"match `prompt_tokens: {{max: {max(0, fitting)}}}`, choose a larger window, "
+        "or a smaller default of max_tokens",
         effect=f"a request with a prompt of {sent} tokens is refused unless it sets a smaller max_tokens itself",
     )
