@@ -110,7 +110,7 @@ BASE = "version: 1\nendpoints:\n" + "".join(
     f"  e{n}: {ENDPOINT % (f'e{n}', json.dumps(labels))}\n" for n, labels in enumerate(ENDPOINTS)
 )
 BASE += "models: {m: {context_window: 10000, max_output_tokens: 1000, capabilities: [tools]}}\n"
-BASE += "upstreams: {all: {targets: [%s]}}\n" % ", ".join(f"{{endpoint: e{n}, model: m}}" for n in range(3))
+BASE += "upstreams: {all: {targets: [{endpoint: e0, model: m}, {endpoint: e1, model: m}, {endpoint: e2, model: m}]}}\n"
 
 
 def linted(files: str | dict[str, str]) -> list[Finding]:

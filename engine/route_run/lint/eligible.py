@@ -87,6 +87,7 @@ class Eligible:
     reached: Reached
     effort: Effort
     _fates: dict[str, tuple[Fate, ...]] = field(default_factory=dict)
+    _near: dict[str, Sequence[Bound]] = field(default_factory=dict)
     _obstacles: dict[tuple[str, int], tuple[Obstacle, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -192,12 +193,13 @@ class Eligible:
     def _stranded(
         self, route: Route, entry: Entry, taken: Sequence[Region], targets: Sequence[int]
     ) -> Iterator[Stranded | NotProved]:
-        per_target = [
-            [o for o in self.obstacles(route, target) if o.bound is not None or entry.region <= o.region]
-            for target in targets
-        ]
-        if not all(per_target):
-            return
+        per_target: list[list[Obstacle]] = []
+        for target in targets:
+            against = self.obstacles(route, target)
+            relevant = [o for o in against if o.bound is not None or entry.region <= o.region]
+            if not relevant:
+                return  # this target takes them all
+            per_target.append(relevant)
         for found in dead_cells(entry.region, per_target, self.effort):
             if isinstance(found, NotProved):
                 yield found
@@ -210,12 +212,17 @@ class Eligible:
 
     def _found(self, route: Route, target: Target) -> Iterator[Obstacle]:
         yield from self._own_obstacles(route, target)
-        # whoever may call a route by name, or is sent there, is under all bounds; else only those of its match
-        is_open = route.region is None or self.is_also_named(route)
-        for bound in self.bounds_near(self.everything if is_open else region_of(route)):
+        for bound in self._bounds_of(route):
             yield from label_obstacles(bound, f"the endpoint `{target.endpoint}`", target.labels)
             for why in _misfits(route, target, bound):
                 yield Obstacle(Kind.PARAMETER, bound.region, why, bound)
+
+    def _bounds_of(self, route: Route) -> Sequence[Bound]:
+        """Bounds that can hold for a request of a route: all of them where its match need not be asked."""
+        if route.name not in self._near:
+            is_open = route.region is None or self.is_also_named(route)
+            self._near[route.name] = tuple(self.bounds_near(self.everything if is_open else region_of(route)))
+        return self._near[route.name]
 
     def _own_obstacles(self, route: Route, target: Target) -> Iterator[Obstacle]:
         if target.drained:
