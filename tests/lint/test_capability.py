@@ -103,6 +103,18 @@ def test_a_chain_of_equals_has_no_finding():
             ["RR508"],
             id="default refused for some requests",
         ),
+        pytest.param({"parameters": "max_tokens: {default: 3000}", "output": 2000, "match": "tags: {desk: sales}"},
+            ["RR308", "RR503", "RR506"], id="a default of max_tokens that one target refuses"),
+        pytest.param(
+            {
+                "first": ", labels: {vendor: v}",
+                "second": ", labels: {vendor: w}",
+                "more": "bounds: {b: {match: {tags: {desk: sales}}, targets: {vendor: [v]}}}",
+                "match": "tags: {desk: sales}",
+            },
+            ["RR308", "RR512"],
+            id="one vendor left of two for a route",
+        ),
         pytest.param({"first": ", labels: {region: eu}"}, ["RR509"], id="a region, then none"),
         pytest.param({"second": ", labels: {region: eu}"}, [], id="the first without a region"),
         pytest.param({"first": ", limits: {tokens: 5k/min}"}, [], id="a limit above one answer"),
@@ -147,6 +159,12 @@ def test_the_smaller_fallback_is_fine_for_routes_that_never_send_more():
     assert "its context window is 8000 against 100000 of first/big" in message
     found = named(linted(CHAIN.format(**{**DEFAULTS, **held, "window": 8000, "output": 1000})), "RR503")
     assert "`support`" in found[0].help
+    assert "`everything-else`" not in found[0].help
+
+
+def test_a_default_that_is_refused_is_not_also_called_a_smaller_answer():
+    changes = {"parameters": "max_tokens: {default: 3000}", "output": 2000}
+    found = named(linted(CHAIN.format(**{**DEFAULTS, **changes})), "RR503")
     assert "`everything-else`" not in found[0].help
 
 

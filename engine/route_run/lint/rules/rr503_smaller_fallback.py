@@ -50,7 +50,7 @@ from route_run.lint.limited import usable
 from route_run.lint.rule import Confidence
 from route_run.lint.sizes import largest_fitting, usual_answer
 from route_run.policy import Parameter
-from route_run.table import Route, Target
+from route_run.table import Outside, Route, Rule, Target
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.LIKELY
@@ -105,6 +105,12 @@ def _answers_more(route: Route, longest: Target, target: Target) -> bool:
     """Whether a route's usual answer, or the largest it says it allows, is more than a target gives."""
     rule = route.rules.get(Parameter.MAX_TOKENS)
     largest = usual_answer(route, longest)
+    if largest > target.max_output_tokens and _refuses_to_move(rule):
+        return False  # such a default is not sent there at all: another finding
     if rule is not None and rule.range.max is not None:
         largest = max(largest if rule.default is not None else 0, min(int(rule.range.max), longest.max_output_tokens))
     return largest > target.max_output_tokens
+
+
+def _refuses_to_move(rule: Rule | None) -> bool:
+    return rule is not None and rule.default is not None and rule.outside is Outside.REJECT

@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from route_run.errors import Code, Finding, Severity
 from route_run.lint import words
-from route_run.lint.eligible import Stranded
+from route_run.lint.eligible import Kind, Never, Stranded
 from route_run.lint.facts import Facts
 from route_run.lint.limited import usable
 from route_run.lint.rule import Confidence
@@ -97,7 +97,9 @@ def _vendor(facts: Facts, route: Route) -> Iterator[Finding]:
     targets = route.upstream.targets
     left = {targets[number].labels.get(VENDOR) for number in usable(facts, route)}
     named = {target.labels.get(VENDOR) for target in targets}
-    if len(left) == 1 and len(named) > 1 and None not in named:
+    fates = facts.eligible.fates(route)
+    is_by_bounds = any(o.kind is Kind.LABEL for fate in fates if isinstance(fate, Never) for o in fate.obstacles)
+    if is_by_bounds and len(left) == 1 and len(named) > 1 and None not in named:
         vendor = left.pop()
         yield Finding(
             Code.NO_SURVIVOR,

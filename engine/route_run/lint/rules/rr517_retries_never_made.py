@@ -51,12 +51,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     for name, upstream in sorted(facts.policy.upstreams.items()):
         if upstream.retry.attempts > _MOST:
             span = facts.policy.origin("upstreams", name).span("retry", "attempts")
-            targets = len(facts.target_keys[name])
             yield Finding(
                 Code.RETRIES_NEVER_MADE,
                 span,
-                f"{upstream.retry.attempts} attempts per target are never made: a request of `{name}` makes at most "
-                f"{targets + 1} exchanges over {targets} target{'' if targets == 1 else 's'}: one to spare",
+                f"{upstream.retry.attempts} attempts per target are never made: beside one exchange for each target a "
+                f"request of `{name}` has one to spare, so a target is asked twice at most",
                 severity=SEVERITY,
                 help=f"write {_MOST}; it does the same",
                 effect=f"the upstream behaves as with `attempts: {_MOST}`",
