@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -52,15 +52,22 @@ class _Entry:
         return self.path.relative_to(self.folder).as_posix()
 
 
-def read_folders(paths: Sequence[Path], limits: Limits = Limits()) -> Reading:
-    """Read policy folders (or single files) as one policy; never raises for what is in them."""
+def read_folders(
+    paths: Sequence[Path], limits: Limits = Limits(), instead: Mapping[Path, bytes] | None = None
+) -> Reading:
+    """Read policy folders (or single files) as one policy; never raises for what is in them.
+
+    ``instead`` holds what to take for the content of some files; what is in one of the folders there
+    need not exist.
+    """
     documents: list[Document] = []
     findings: list[Finding] = []
-    for entry in _entries(paths, findings):
+    contents = dict(instead or {})
+    for entry in _entries(paths, findings, contents):
         if entry.problem is not None:
             findings.append(entry.problem)
             continue
-        document, problems = _read(entry, limits)
+        document, problems = _read(entry, limits, contents.get(entry.path))
         documents.append(document)
         findings.extend(problems)
     return Reading(tuple(documents), tuple(findings))
@@ -95,7 +102,7 @@ def kind_of(name: str) -> Kind:
     return Kind.POLICY
 
 
-def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]:
+def _entries(paths: Sequence[Path], findings: list[Finding], contents: Mapping[Path, bytes]) -> Iterator[_Entry]:
     seen: set[Path] = set()
     for root in paths:
         if root.is_symlink():
@@ -103,7 +110,8 @@ def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]
                 _refused(Code.SYMLINK, root, "a symbolic link is refused as a policy folder", "name the folder itself")
             )
             continue
-        found = [_Entry(root.parent, root)] if root.is_file() else _walk(root, findings)
+        found = [_Entry(root.parent, root)] if root.is_file() or root in contents else _walk(root, findings)
+        found = _with_new(root, found, contents)
         found = [e for e in found if e.path not in seen]
         seen.update(e.path for e in found)
         if not found and root.is_dir() and not any(f.span.path.startswith(str(root)) for f in findings):
@@ -119,6 +127,14 @@ def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]
             findings.append(_refused(Code.TOO_LARGE, root, f"more than {MAX_FILES:,} files", "name a smaller folder"))
             return
         yield from found
+
+
+def _with_new(root: Path, found: list[_Entry], contents: Mapping[Path, bytes]) -> list[_Entry]:
+    """The entries of a folder and those that only ``contents`` has, in the order of their names."""
+    there = {entry.path for entry in found}
+    new = [_entry(root, path) for path in contents if path not in there and root in path.parents]
+    added = [entry for entry in new if entry is not None]
+    return sorted((*found, *added), key=lambda e: e.name) if added else found
 
 
 def _walk(root: Path, findings: list[Finding]) -> list[_Entry]:
@@ -164,11 +180,11 @@ def _entry(root: Path, path: Path) -> _Entry | None:
     return _Entry(root, path)
 
 
-def _read(entry: _Entry, limits: Limits) -> tuple[Document, list[Finding]]:
+def _read(entry: _Entry, limits: Limits, content: bytes | None) -> tuple[Document, list[Finding]]:
     kind = kind_of(entry.path.name)
     shown = str(entry.path)
     try:
-        content = _bytes_of(entry.path, limits)
+        content = _bytes_of(entry.path, limits) if content is None else content
     except OSError as error:
         document = Document(shown, entry.name, entry.folder, kind, "", None, (0, 0, 0, 0), complete=False)
         return document, [

@@ -21,7 +21,7 @@ from route_run.text.scalar import Odd, resolve
 from route_run.text.syntax import explain_syntax
 
 # libyaml's parser where the wheel has it; the same events from the pure one elsewhere.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Builder:
     def read(self, text: str) -> bool:
         """Build data and marks from a text; false when reading had to stop early."""
         try:
-            for event in yaml.parse(text, Loader=_LOADER):
+            for event in yaml.parse(text, Loader=LOADER):
                 handler = self._handlers.get(event.__class__)
                 if handler is not None:
                     handler(event)
