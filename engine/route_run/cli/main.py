@@ -24,7 +24,8 @@ EXIT_BROKEN_PIPE = 141
 
 COMMANDS = {
     "run": ("run one prompt through the policy", "run"),
-    "lint": ("check that the policy is valid", "lint"),
+    "lint": ("check that the policy is valid, reachable and safe", "lint"),
+    "rule": ("explain a code of lint", "rule"),
     "explain": ("say where a request would go, and why", "explain"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),

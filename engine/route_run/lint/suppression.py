@@ -28,14 +28,17 @@ _OF_SUPPRESSIONS = "RR9"
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One well-formed suppression: what it covers on which line, why, and to the end of which day."""
+    """One well-formed suppression: what it covers on which line, why, and to the end of which day.
+
+    ``removal`` is the span to delete with it: the blanks before it, or its whole line.
+    """
 
     span: Span
-    is_alone: bool
     covers: int
     codes: tuple[tuple[str, Span], ...]
     reason: str
     until: date | None
+    removal: Span
 
     def is_expired(self, today: date) -> bool:
         return self.until is not None and today > self.until
@@ -139,7 +142,15 @@ def _suppression(document: Document, comment: Comment, alone: Collection[int]) -
     line = document.text.splitlines()[comment.span.start.line - 1]
     offset = line.index(comment.text, comment.span.start.column - 1) + form.start("codes")
     codes = tuple((word[0], _within(comment.span, offset + word.start(), offset + word.end())) for word in words)
-    return Suppression(comment.span, comment.is_alone, covers, codes, reason, until)
+    return Suppression(comment.span, covers, codes, reason, until, _removal(comment, line))
+
+
+def _removal(comment: Comment, line: str) -> Span:
+    number = comment.span.start.line
+    if comment.is_alone:
+        return Span(comment.span.path, Position(number, 1), Position(number + 1, 1))
+    blanks = len(line[: comment.span.start.column - 1].rstrip())
+    return Span(comment.span.path, Position(number, blanks + 1), comment.span.end)
 
 
 def _within(span: Span, start: int, end: int) -> Span:
@@ -238,7 +249,7 @@ def _stale(suppression: Suppression, stale: Sequence[str]) -> Finding:
         edit = Edit(Span(first.path, first.start, last.end), ", ".join(left))
         fix = Fix(f"take {named} out of it", (edit,), is_safe=True)
     else:
-        fix = Fix("remove the comment", (Edit(_whole(suppression), ""),), is_safe=True)
+        fix = Fix("remove the comment", (Edit(suppression.removal, ""),), is_safe=True)
     return Finding(
         Code.STALE_SUPPRESSION,
         suppression.span,
@@ -248,11 +259,3 @@ def _stale(suppression: Suppression, stale: Sequence[str]) -> Finding:
         effect="it would hide a finding of that kind tomorrow",
         fix=fix,
     )
-
-
-def _whole(suppression: Suppression) -> Span:
-    """The comment with the line break after it when it stands alone; the fixer takes blanks before it along."""
-    span = suppression.span
-    if not suppression.is_alone:
-        return span
-    return Span(span.path, Position(span.start.line, 1), Position(span.start.line + 1, 1))

@@ -43,6 +43,7 @@ def _scalars(text: str) -> dict[int, list[tuple[int, int]]]:
     for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.ScalarEvent):
             start, end = event.start_mark, event.end_mark
+            assert start is not None and end is not None  # events of a text have places
             for line in range(start.line, end.line + 1):
                 first = start.column if line == start.line else 0
                 last = end.column if line == end.line else len(text)
