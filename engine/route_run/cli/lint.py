@@ -96,7 +96,7 @@ class Asked:
 @click.option("--update-baseline", is_flag=True, help="Create that file when there is none; else only remove from it.")
 @click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: the file that stdin stands for.")
 @click.pass_obj
-def command(settings: Settings, **options: Any) -> int:
+def command(settings: Settings, /, **options: Any) -> int:
     """Check a policy: is it valid, can every route be reached, is it safe?
 
     PATHs are policy folders or files, together one policy; without any, those of --policy. Every finding
