@@ -136,6 +136,11 @@ class Fix:
     edits: tuple[Edit, ...]
     is_safe: bool
 
+    @classmethod
+    def writing(cls, span: Span, text: str, *, is_safe: bool = True) -> Fix:
+        """The fix that writes a text in the place of one span."""
+        return cls(f"write `{text}`", (Edit(span, text),), is_safe)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

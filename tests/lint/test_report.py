@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from route_run.errors import Code, Finding, Label, Position, Severity, Span
 from route_run.lint.report import MAX_LINE_SHOWN, as_text, finding_as_json, printable, rendered, summary
-from route_run.lint.verdict import Verdict, judge
+from route_run.lint.verdict import Verdict
 from support.properties import examples
 from support.reading import report
 
