@@ -10,13 +10,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from route_run.errors import Fix, Span
+from route_run.schema.formats import SECONDS_AT_MOST
 from route_run.text.nearest import typo_of
 
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 """A number as text, without sign and exponent."""
-
-SECONDS_AT_MOST = 500
-"""Bare durations below are seconds; from here on somebody may have meant milliseconds."""
 
 
 def renaming(span: Span, key: str, similar: str | None, free: Collection[str]) -> Fix | None:

@@ -35,10 +35,16 @@ _OWN_HEADERS = frozenset(
 )
 
 
+SECONDS_AT_MOST = 500
+"""Bare durations below are seconds; from here on somebody may have meant milliseconds."""
+
+
 def with_unit(unit: str, value: object, field: str = "") -> str:
     """What a bare number was probably meant to say; a share below 1 was meant as a fraction."""
-    if field == "retention":
+    if unit == "duration" and field == "retention":
         return f"{value}d"
+    if unit == "duration" and float(str(value)) >= SECONDS_AT_MOST:
+        return f"{value}ms"
     if unit == "share" and 0 < float(str(value)) < 1:
         value = f"{float(str(value)) * 100:g}"
     return _BARE_NUMBER_UNIT[unit].format(value)

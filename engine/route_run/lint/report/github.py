@@ -13,6 +13,7 @@ from route_run.errors import Finding, Severity
 from route_run.lint.report.excerpt import printable
 from route_run.lint.report.place import shown_path
 from route_run.lint.report.text import effect_of, summary_of
+from route_run.lint.rule import rule_of
 from route_run.lint.verdict import Verdict
 
 _COMMAND = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -30,7 +31,7 @@ def _command(finding: Finding, root: Path) -> str:
         "file": shown_path(span.path, root),
         "line": str(span.start.line),
         "endLine": str(span.end.line),
-        "title": finding.code.value,
+        "title": f"{finding.code.value} {rule_of(finding.code).slug}",
     }
     if span.start.line == span.end.line:  # columns are shown on one line only
         properties |= {"col": str(span.start.column), "endColumn": str(span.end.column)}

@@ -14,15 +14,17 @@ from typing import Any
 
 from route_run.errors import Code, Edit, Finding, Fix, Severity, Span
 from route_run.lint.fingerprint import fingerprints
+from route_run.lint.page import example_text
 from route_run.lint.report.excerpt import printable
 from route_run.lint.report.place import uri_of
 from route_run.lint.report.text import effect_of
-from route_run.lint.rule import Rule, rule_of
+from route_run.lint.rule import Confidence, Rule, rule_of
 from route_run.lint.suppression import Suppressed
 from route_run.lint.verdict import Verdict
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "routeRun/v1"
+_PRECISION = {Confidence.PROVED: "very-high", Confidence.LIKELY: "high", Confidence.HINT: "medium"}
 _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
@@ -60,15 +62,17 @@ def report(verdict: Verdict, root: Path) -> str:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     """A reportingDescriptor (section 3.49)."""
-    said = f"{rule.why}\n\nEffect: {rule.effect}\n\nFix: {rule.fix}"
+    why, effect, fix = (" ".join(text.split()) for text in (rule.why, rule.effect, rule.fix))
+    bad, good = (f"```yaml\n{example_text(files)}```" for files in (rule.bad_files, rule.good_files))
+    shown = f"{why}\n\n**Bad**\n\n{bad}\n\n**Good**\n\n{good}\n\n**Effect**: {effect}\n\n**Fix**: {fix}"
     return {
         "id": rule.code.value,
         "name": "".join(word.capitalize() for word in rule.slug.split("-")),
         "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.why},
-        "help": {"text": said},
+        "fullDescription": {"text": why},
+        "help": {"text": f"{why}\n\nEffect: {effect}\n\nFix: {fix}", "markdown": shown},
         "defaultConfiguration": {"level": _LEVEL[rule.severity]},
-        "properties": {"precision": rule.confidence.value, "slug": rule.slug},
+        "properties": {"precision": _PRECISION[rule.confidence], "tags": [rule.slug]},
     }
 
 
