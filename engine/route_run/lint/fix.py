@@ -63,7 +63,7 @@ class Mended:
         count, asked = len(self.agreement.changed), self.agreement.asked
         rest = "" if self.agreement.is_complete else ", there are more"
         first = f", the first: {self.agreement.changed[0]}" if count else ""
-        return f"{count} decisions changed of {asked} compared, one for every match{rest}{first}"
+        return f"{count} of {asked} compared decisions changed, one for every match{rest}{first}"
 
 
 def mend(

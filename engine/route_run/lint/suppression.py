@@ -17,6 +17,7 @@ from route_run.lint.rule import nearest_rule, rule_named
 from route_run.text import Comment, Document, comments_of
 
 _MEANT = re.compile(r"route-run\s*:|route[-_ ]?run\s+(?:ignore|disable|allow)\b", re.IGNORECASE)
+_BEHIND = re.compile(r"\s*(?:ignore)?\s*\[")
 _FORM = re.compile(r"route-run:\s*ignore\[(?P<codes>[^\]]*)\]\s+because\s+(?P<reason>\S.*)\Z")
 _UNTIL = re.compile(r"\s*,\s*until\s+(?P<day>\S+)\Z")
 _CODE = re.compile(r"[^\s,]+")
@@ -118,7 +119,7 @@ def _read(document: Document) -> Iterator[Suppression | Finding]:
     alone = {comment.span.start.line for comment in comments if comment.is_alone}
     for comment in comments:
         meant = _MEANT.search(comment.text)
-        if meant is not None and (meant.start() == 0 or "ignore" in comment.text[meant.end() :][:10]):
+        if meant is not None and (meant.start() == 0 or _BEHIND.match(comment.text, meant.end())):
             yield _suppression(document, comment, alone)
 
 

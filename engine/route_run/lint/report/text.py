@@ -86,7 +86,7 @@ def _lines(finding: Finding, excerpts: Excerpts, paint: Paint) -> Iterator[str]:
 
 
 def _notes(finding: Finding) -> Iterator[tuple[str, str]]:
-    if finding.help:
+    if finding.help and (finding.fix is None or finding.fix.title != finding.help):
         yield "help", finding.help
     yield "effect", effect_of(finding)
     if finding.fix is not None:
