@@ -59,12 +59,16 @@ class Asked:
         return judge(loaded, self.today, self.baseline)
 
     def shown(self, verdict: Verdict) -> Verdict:
-        """The verdict with what was chosen; of a document from stdin just its own findings."""
+        """The verdict with what was chosen; of a document from stdin what is in it or points at it."""
         paths = {str(path) for path in self.typed}
         if paths:
-            own = tuple(finding for finding in verdict.findings if finding.span.path in paths)
+            own = tuple(finding for finding in verdict.findings if paths & _paths_of(finding))
             verdict = replace(verdict, findings=own)
         return verdict.only(self.chosen)
+
+
+def _paths_of(finding: Finding) -> set[str]:
+    return {finding.span.path, *(label.span.path for label in finding.labels)}
 
 
 @click.command(
