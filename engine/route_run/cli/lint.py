@@ -229,6 +229,8 @@ def _report(asked: Asked, verdict: Verdict, given: Options, files: Mapping[Path,
 
 
 def _write(contents: Mapping[Path, bytes]) -> None:
+    if not contents:
+        return
     from route_run.lint.write import WriteRefused, write_files
 
     try:

@@ -16,6 +16,7 @@ from route_run.errors import Code, Finding, Fix, Severity, Span
 from route_run.schema.cut import is_cut
 from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
 from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
+from route_run.schema.quick import is_sound
 from route_run.text import Document, Kind
 from route_run.text.nearest import listed, nearest
 
@@ -91,10 +92,12 @@ def check(document: Document) -> list[Finding]:
     """All findings of a document against the schema of its kind; rehearsals have none of their own here."""
     if document.kind is Kind.TEST or not isinstance(document.data, dict):
         return []
-    # imported here: a command that reads no policy should not pay for it
+    name = "pack" if document.kind is Kind.PACK else "policy"
+    if is_sound(name, document.data):
+        return []
+    # imported here: a sound policy should not pay for it
     from route_run.schema.keywords import validator_for
 
-    name = "pack" if document.kind is Kind.PACK else "policy"
     lines = document.text.splitlines()
     located = [_locate(document, lines, error) for error in validator_for(name).iter_errors(document.data)]
     errors = list(_to_be_told(located))
