@@ -132,6 +132,12 @@ class Code(Enum):
     BAD_PATTERN = "RR601"
 
     RULE_FAILED = "RR900"
+    MALFORMED_SUPPRESSION = "RR901"
+    UNKNOWN_SUPPRESSION = "RR902"
+    EXPIRED_SUPPRESSION = "RR903"
+    STALE_SUPPRESSION = "RR904"
+    NOT_SUPPRESSIBLE = "RR905"
+    STALE_BASELINE = "RR906"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,11 @@ class Fix:
     title: str
     edits: tuple[Edit, ...]
     is_safe: bool
+
+    @classmethod
+    def writing(cls, span: Span, text: str, *, is_safe: bool = True) -> Fix:
+        """The fix that writes a text in the place of one span."""
+        return cls(f"write `{text}`", (Edit(span, text),), is_safe)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pytest
     [
         ("requests", "above the bare transport"),
         ("sizes", "routes"),
+        ("lint", "files/s"),
         ("start", "route-run --help"),
     ],
 )

@@ -67,6 +67,8 @@ class Engine:
         """
         loaded = policy if isinstance(policy, Loaded) else load([policy] if isinstance(policy, str | Path) else policy)
         table = loaded.table
+        for scanner in table.scanners.values():
+            scanner.prepare()
         if loaded.deferred:
             raise PolicyError(loaded.deferred)
         environment = os.environ if environ is None else environ

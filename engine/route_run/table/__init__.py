@@ -1,5 +1,6 @@
 """The compiled policy: attributes, the match algebra, the routing table."""
 
+from route_run.table.agreement import Agreement, agreement
 from route_run.table.attributes import (
     BYTES_PER_TOKEN,
     ESTIMATE,
@@ -20,6 +21,7 @@ __all__ = [
     "MODEL",
     "TOKENS_PER_IMAGE",
     "TOKENS_PER_MESSAGE",
+    "Agreement",
     "Attributes",
     "Bound",
     "Deliver",
@@ -35,6 +37,7 @@ __all__ = [
     "Upstream",
     "ValueSet",
     "Vocabulary",
+    "agreement",
     "from_condition",
     "load",
     "smallest_prompt",

@@ -45,13 +45,13 @@ class Loaded:
         return {document.path: document.text for document in self.reading.documents}
 
 
-def load(folders: Sequence[Path | str]) -> Loaded:
+def load(folders: Sequence[Path | str], instead: Mapping[Path, bytes] | None = None) -> Loaded:
     """Read, check and compile policy folders as one policy; never raises for what is in them.
 
     Every phase runs on whatever the phases before it could make of the policy, so all findings come
-    at once, in the order of their places.
+    at once, in the order of their places. ``instead`` holds what to take for the content of some files.
     """
-    reading = read_folders([Path(folder) for folder in folders])
+    reading = read_folders([Path(folder) for folder in folders], instead=instead)
     findings = list(reading.findings)
     for document in reading.documents:
         findings += schema.check(document)
