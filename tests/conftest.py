@@ -15,6 +15,7 @@ from support.policies import write_policy
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the proofs that take minutes")
+    parser.addoption("--fuzz", type=int, metavar="COUNT", help="how many broken policies the fuzz test of lint makes")
     parser.addoption("--update-goldens", action="store_true", help="write golden files anew instead of comparing")
 
 

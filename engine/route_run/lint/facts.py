@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from route_run.errors import Label, Span
+from route_run.errors import Code, Finding, Label, Span
 from route_run.lint.contradiction import Contradiction, contradictions
+from route_run.lint.destinations import Link, links_of
 from route_run.lint.eligible import Eligible, Obstacle, Stranded
+from route_run.lint.patterns import GuardPatterns, WrittenPattern, guards_of, patterns_of
 from route_run.lint.reached import Reached, region_of
+from route_run.lint.texts import Text, texts_of
 from route_run.policy import Policy
 from route_run.policy.model import BalanceGroup, Match, Target
 from route_run.table import Attributes, Bound, Loaded, Region, Route, RoutingTable, ValueSet
 from route_run.table.cover import Answer, Covered, Effort, NotProved, Open, cover
+from route_run.text import Document
 from route_run.text.nearest import listed
 
 EFFORT = 200_000
@@ -38,6 +42,36 @@ class Facts:
     @property
     def policy(self) -> Policy:
         return self.loaded.partial.policy
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """Every file as far as the reader could read it, whatever else is wrong with it."""
+        return self.loaded.reading.documents
+
+    @cached_property
+    def texts(self) -> tuple[Text, ...]:
+        """Every key and every text of all documents."""
+        return tuple(texts_of(self.documents))
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """Every URL of endpoints and webhooks that is written out."""
+        return tuple(links_of(self.documents))
+
+    @cached_property
+    def patterns(self) -> tuple[WrittenPattern, ...]:
+        """Every pattern of the policy's own guards and packs that can be used."""
+        unusable = {finding.span for finding in self.loaded.findings if finding.code is Code.BAD_PATTERN}
+        return tuple(patterns_of(self.documents, unusable))
+
+    @cached_property
+    def guards(self) -> tuple[GuardPatterns, ...]:
+        """Every guard with all that it searches for, packs included."""
+        return tuple(guards_of(self.documents, self.patterns))
+
+    def found_within(self, span: Span) -> tuple[Finding, ...]:
+        """What loading has already found fault with inside of a span."""
+        return tuple(f for f in self.loaded.findings if f.is_error and _overlap(f.span, span))
 
     # -- what is said of the whole policy only when nothing of it was left out ---------------------------
 
@@ -195,3 +229,7 @@ def _allowed(bound: Bound) -> str:
 def _is_grouped(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> bool:
     """Whether two targets stand in the same group, where either may come first."""
     return len(one) > 2 and one[:2] == other[:2]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.path == other.path and one.start < other.end and other.start < one.end

@@ -5,11 +5,12 @@ Decides which items take part. An item with findings is skipped, but its name st
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from route_run.errors import Code, Finding, Label, Span
+from route_run.errors import Code, Finding, Label, Position, Span
 from route_run.policy.model import Ledger, Pack
 from route_run.policy.policy import SECTIONS, Origin, Policy, digest_of
 from route_run.schema.cut import is_cut
@@ -76,23 +77,29 @@ class _Faults:
     """Which items have an error within them, or were being read where their document breaks off."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self._spans: dict[str, list[Span]] = {}
+        self._starts: dict[str, list[Position]] = {}
+        self._unread: set[str] = set()
         for finding in findings:
             if finding.is_error:
-                self._spans.setdefault(finding.span.path, []).append(finding.span)
+                self._starts.setdefault(finding.span.path, []).append(finding.span.start)
+                if finding.code is Code.TOO_LARGE and finding.span == Span.of_file(finding.span.path):
+                    self._unread.add(finding.span.path)
+        for starts in self._starts.values():
+            starts.sort()
 
     def in_file(self, document: Document) -> bool:
-        return document.path in self._spans
+        return document.path in self._starts
 
     def touch(self, origin: Origin) -> bool:
-        if is_cut(origin.document, origin.keys):
+        if is_cut(origin.document, origin.keys) or origin.document.path in self._unread:
             return True
-        spans = self._spans.get(origin.document.path)
-        if not spans:
+        starts = self._starts.get(origin.document.path)
+        if not starts:
             return False
         start = origin.key_span().start
         end = max(origin.document.span_of(origin.keys).end, origin.key_span().end)
-        return any(start <= span.start <= end for span in spans)
+        first = bisect_left(starts, start)
+        return first < len(starts) and starts[first] <= end
 
 
 def _merge(merged: _Merged, document: Document) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Fix, Severity, Span
@@ -25,6 +26,10 @@ _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
 _USER_INFO = re.compile(r"//\S*@")
 """Credentials in a URL: found by the check, so never to be shown by it. A password may hold a `/`."""
 
+MOST_ERRORS = 300
+"""Faults of one document that are told one by one."""
+MOST_UNKNOWN = 50
+"""Unknown fields of one mapping that are told one by one."""
 _OF_ONE_KIND = frozenset(("enum", "const", "x-format"))
 """Keywords that judge a value of the right type; one of another type, or a reference, has its finding already."""
 
@@ -99,7 +104,10 @@ def check(document: Document) -> list[Finding]:
     from route_run.schema.keywords import validator_for
 
     lines = document.text.splitlines()
-    located = [_locate(document, lines, error) for error in validator_for(name).iter_errors(document.data)]
+    of_schema = list(islice(validator_for(name).iter_errors(document.data), MOST_ERRORS + 1))
+    if len(of_schema) > MOST_ERRORS:
+        return [_too_many(document)]
+    located = [_locate(document, lines, error) for error in of_schema]
     errors = list(_to_be_told(located))
     misspelt = _misspelt(errors)
     findings = [
@@ -109,6 +117,17 @@ def check(document: Document) -> list[Finding]:
         if _stands_anyhow(finding) or not (document.is_flawed(finding.span) or is_cut(document, error.keys))
     ]
     return list(dict.fromkeys(findings))
+
+
+def _too_many(document: Document) -> Finding:
+    """What stands for a document as a whole: nothing of it is read any further."""
+    return Finding(
+        Code.TOO_LARGE,
+        Span.of_file(document.path),
+        f"more than {MOST_ERRORS} values of this file are not what the schema asks for",
+        help="see that it is a policy; `route-run schema policy` prints the schema",
+        effect="nothing of this file is used",
+    )
 
 
 def _stands_anyhow(finding: Finding) -> bool:
@@ -134,7 +153,8 @@ def _misspelt(errors: Iterable[_Error]) -> _Misspelt:
             known = set(error.node.get("properties", {}))
             free = known - set(error.instance)
             unknown = [key for key in error.instance if key not in known]
-            found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in unknown}
+            looked_at = unknown[:MOST_UNKNOWN]
+            found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in looked_at}
     return found
 
 
@@ -202,6 +222,14 @@ def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterato
         )
         if similar and _takes_secret(error.node["properties"][similar]) and _may_be_secret(error.instance[key]):
             yield _literal_secret((*error.keys, similar), error.document.span_of((*error.keys, key)))
+    rest = [key for key in error.instance if key not in error.node.get("properties", {}) and key not in unknown]
+    if rest:
+        yield Finding(
+            Code.UNKNOWN_FIELD,
+            error.document.span_of_key((*error.keys, rest[0])),
+            f"{len(rest):,} more unknown fields{place} from here on",
+            help=f"known fields: {known}",
+        )
 
 
 def _takes_secret(node: Mapping[str, Any]) -> bool:

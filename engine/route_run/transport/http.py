@@ -19,7 +19,8 @@ import httpx2
 
 from route_run import __version__
 from route_run.flow.failure import Cause
-from route_run.transport.egress import GuardedNetwork, networks
+from route_run.transport.addresses import networks
+from route_run.transport.egress import GuardedNetwork
 from route_run.transport.seam import Call, Response, TransportError, Way
 
 MAX_CONNECTIONS = 1000
