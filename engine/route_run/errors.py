@@ -100,6 +100,10 @@ class Code(Enum):
 
     BAD_PATTERN = "RR601"
 
+    UNKNOWN_IN_REHEARSAL = "RR701"
+    SAME_REHEARSAL = "RR702"
+    BAD_REQUEST = "RR703"
+
     RULE_FAILED = "RR900"
 
 

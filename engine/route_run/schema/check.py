@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Severity, Span
 from route_run.schema.formats import UNITS, with_unit
-from route_run.text import Document, Kind
+from route_run.text import Document
 from route_run.text.nearest import listed, nearest
 
 _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
@@ -74,13 +74,13 @@ def _shown(value: Any) -> str:
 
 
 def check(document: Document) -> list[Finding]:
-    """All findings of a document against the schema of its kind; rehearsals have none of their own here."""
-    if document.kind is Kind.TEST or not isinstance(document.data, dict):
+    """All findings of a document against the schema of its kind."""
+    if not isinstance(document.data, dict):
         return []
     # imported here: a command that reads no policy should not pay for it
     from route_run.schema.keywords import validator_for
 
-    name = "pack" if document.kind is Kind.PACK else "policy"
+    name = document.kind.value
     errors = [_locate(document, error) for error in validator_for(name).iter_errors(document.data)]
     misspelt = _misspelt(errors)
     findings = [finding for error in errors for finding in _findings(error, misspelt)]

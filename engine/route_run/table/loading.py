@@ -9,6 +9,7 @@ from pathlib import Path
 from route_run import policy as policies
 from route_run import schema
 from route_run.errors import Code, Finding, PolicyError
+from route_run.policy import PlacedRehearsal
 from route_run.table.compile import compile_policy
 from route_run.table.table import RoutingTable
 from route_run.text import Reading, read_folders
@@ -16,11 +17,15 @@ from route_run.text import Reading, read_folders
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading found: ``partial`` is the table of all that could be compiled, findings or not."""
+    """What loading found: ``partial`` is the table of all that could be compiled, findings or not.
+
+    ``rehearsals`` are those that could be decoded.
+    """
 
     reading: Reading
     findings: tuple[Finding, ...]
     partial: RoutingTable
+    rehearsals: tuple[PlacedRehearsal, ...] = ()
 
     @property
     def table(self) -> RoutingTable:
@@ -60,5 +65,7 @@ def load(folders: Sequence[Path | str]) -> Loaded:
     findings += policies.check(policy)
     compiled = compile_policy(policies.sound(policy, findings))
     findings += compiled.findings
+    rehearsals = policies.decode_rehearsals(reading, findings)
+    findings += policies.check_rehearsals(policy, rehearsals)
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.order)
-    return Loaded(reading, tuple(ordered), compiled.table)
+    return Loaded(reading, tuple(ordered), compiled.table, rehearsals)
