@@ -31,9 +31,9 @@ _IS_DOWN = Act(fault="refuse")
 
 @dataclass(slots=True)
 class Noted:
-    """What one request did behind its caller's back: exchanges by endpoint, ledger entries, answers open at once."""
+    """What one request did behind its caller's back: what endpoints were asked, ledger entries, open answers."""
 
-    exchanges: list[str] = field(default_factory=list)
+    asked: list[tuple[str, ModelCall, Act]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     open_now: int = 0
     most_open: int = 0
@@ -112,11 +112,11 @@ class Stage:
         name = call.destination
         noted = NOTED.get() or Noted()
         self.exchanges[name] += 1
-        noted.exchanges.append(name)
         acts = self._endpoints.get(name)
         act = _IS_DOWN if name in self._down else acts.next(now) if acts is not None else _PLAYS_WELL
         speaks = codec(self._table.policy.endpoints[name].dialect)
         wanted = speaks.decode_request(call.request.body)
+        noted.asked.append((name, wanted, act))
         performance = perform(act, self._asked(call, speaks, wanted, now))
         await _play_head(performance)
         return _Response(performance, noted)

@@ -56,7 +56,11 @@ def load(folders: Sequence[Path | str]) -> Loaded:
     Every phase runs on whatever the phases before it could make of the policy, so all findings come
     at once, in the order of their places.
     """
-    reading = read_folders([Path(folder) for folder in folders])
+    return load_reading(read_folders([Path(folder) for folder in folders]))
+
+
+def load_reading(reading: Reading) -> Loaded:
+    """Check and compile documents that have been read; never raises for what is in them."""
     findings = list(reading.findings)
     for document in reading.documents:
         findings += schema.check(document)
