@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from route_run.rehearse.coverage import Coverage, Gap, Item
 from route_run.rehearse.report import Line
-from route_run.rehearse.witness import as_yaml
+from route_run.rehearse.suggest import Suggestion
 
 _WIDEST = 100
 
 
-def as_lines(coverage: Coverage, sources: Mapping[str, str]) -> Iterator[Line]:
+Suggest = Callable[[Gap], Suggestion | None]
+"""Makes the rehearsal that closes a gap, where there is a request for it."""
+
+
+def as_lines(coverage: Coverage, sources: Mapping[str, str], suggest: Suggest) -> Iterator[Line]:
     """The painted lines of every file that has something to exercise, then the gaps, then the share."""
     for path, items in groupby(coverage.items, key=lambda item: item.span.path):
         yield Line(path, "place")
@@ -21,7 +25,7 @@ def as_lines(coverage: Coverage, sources: Mapping[str, str]) -> Iterator[Line]:
     if coverage.gaps:
         yield Line("")
     for gap in coverage.gaps:
-        yield from _gap(gap)
+        yield from _gap(gap, suggest(gap))
     covered = sum(item.is_covered for item in coverage.items)
     role = "good" if not coverage.gaps else "warning"
     yield Line(f"{percent(coverage.share)} of the policy is rehearsed ({covered} of {len(coverage.items)})", role)
@@ -43,27 +47,18 @@ def _painted(items: Sequence[Item], lines: Sequence[str]) -> Iterator[Line]:
         yield Line(f"{number:>5} {times:>5} {'-' if missed else '+'} {shown}", "error" if missed else "good")
 
 
-def _gap(gap: Gap) -> Iterator[Line]:
+def _gap(gap: Gap, suggested: Suggestion | None) -> Iterator[Line]:
     yield Line(f"not rehearsed: {gap.item.words}", "warning")
     yield Line(f"  --> {gap.item.span}", "place")
     yield Line(f"  why: {gap.why}")
-    if gap.witness is not None:
+    if suggested is not None:
         yield Line("  start from:")
-        for text in rehearsal_lines(f"{gap.item.words}", gap.witness, gap.fails):
+        for text in suggested.lines():
             yield Line(f"    {text}")
     yield Line("")
 
 
-def rehearsal_lines(name: str, request: Mapping[str, Any], fails: Sequence[str] = ()) -> Iterator[str]:
-    """A rehearsal to paste below `rehearsals:`, its expectations still to be written."""
-    yield f"- name: {as_yaml(name)}"
-    yield f"  request: {as_yaml(request)}"
-    if fails:
-        yield f"  endpoints: {as_yaml({endpoint: [{'status': 503}] for endpoint in fails})}"
-    yield "  expect: {outcome: completed}"
-
-
-def as_data(coverage: Coverage) -> dict[str, Any]:
+def as_data(coverage: Coverage, suggest: Suggest) -> dict[str, Any]:
     """Coverage as JSON data."""
     return {
         "share": round(coverage.share, 6),
@@ -86,9 +81,9 @@ def as_data(coverage: Coverage) -> dict[str, Any]:
                 "line": gap.item.span.start.line,
                 "column": gap.item.span.start.column,
                 "why": gap.why,
-                "request": None if gap.witness is None else dict(gap.witness),
-                "failing": list(gap.fails),
+                "rehearsal": suggested.as_data() if suggested is not None else None,
             }
             for gap in coverage.gaps
+            for suggested in (suggest(gap),)
         ],
     }

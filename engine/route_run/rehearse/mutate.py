@@ -89,12 +89,16 @@ def _changed(loaded: Loaded, mutant: Mutant) -> Loaded:
 
 def mutants_of(loaded: Loaded) -> Iterator[Mutant]:
     """Every change that is tried, in the order of the policy's lines."""
+    labels: dict[str, set[str]] = {}
+    for endpoint in loaded.partial.policy.endpoints.values():
+        for label, value in endpoint.labels.items():
+            labels.setdefault(label, set()).add(value)
     for document in loaded.reading.documents:
         if isinstance(document.data, dict) and document.kind is not Kind.TEST:
-            yield from sorted(_of_document(document, document.data), key=lambda mutant: mutant.span)
+            yield from sorted(_of_document(document, document.data, labels), key=lambda mutant: mutant.span)
 
 
-def _of_document(document: Document, data: Mapping[str, Any]) -> Iterator[Mutant]:
+def _of_document(document: Document, data: Mapping[str, Any], labels: Mapping[str, set[str]]) -> Iterator[Mutant]:
     make = _Maker(document)
     if document.kind is Kind.PACK:
         yield from make.without_each(
@@ -106,12 +110,13 @@ def _of_document(document: Document, data: Mapping[str, Any]) -> Iterator[Mutant
     for name, guard in data.get("guards", {}).items():
         yield from _guard(make, name, guard)
     for name, bound in data.get("bounds", {}).items():
-        yield from _bound(make, name, bound)
+        yield from _bound(make, name, bound, labels)
     for name, route in data.get("routes", {}).items():
         yield from _route(make, name, route)
     for name, webhook in data.get("webhooks", {}).items():
         keys = ("webhooks", name, "events")
-        yield from make.without_each(keys, webhook["events"], lambda event, n=name: f"{n} is not told of {event}")
+        for number, event in enumerate(webhook["events"]):
+            yield make.without((*keys, number), f"{name} is not told of {event}")
 
 
 def _upstream(make: _Maker, name: str, upstream: Mapping[str, Any]) -> Iterator[Mutant]:
@@ -145,13 +150,15 @@ def _guard(make: _Maker, name: str, guard: Mapping[str, Any]) -> Iterator[Mutant
         yield make.with_value(("guards", name, "then"), "flag", f"{name}: only flag what it finds")
 
 
-def _bound(make: _Maker, name: str, bound: Mapping[str, Any]) -> Iterator[Mutant]:
+def _bound(make: _Maker, name: str, bound: Mapping[str, Any], labels: Mapping[str, set[str]]) -> Iterator[Mutant]:
     yield make.without(("bounds", name), f"drop the bound {name}")
     for guard in range(len(bound.get("guards", ()))):
         words = f"{name}: do not ask the guard {bound['guards'][guard]}"
         yield make.without(("bounds", name, "guards", guard), words)
-    for label in bound.get("targets", {}):
-        yield make.without(("bounds", name, "targets", label), f"{name}: allow any {label}")
+    for label, allowed in bound.get("targets", {}).items():
+        every = sorted(labels.get(label, set()) | set(allowed))
+        if every != sorted(allowed):
+            yield make.with_value(("bounds", name, "targets", label), every, f"{name}: allow any {label}")
     for parameter in bound.get("parameters", {}):
         yield make.without(("bounds", name, "parameters", parameter), f"{name}: allow any {parameter}")
 

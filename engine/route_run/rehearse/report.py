@@ -41,17 +41,18 @@ def summary(played: Sequence[Rehearsed], backend: str) -> Line:
     requests = sum(len(rehearsed.played.runs) for rehearsed in played)
     files = len({rehearsed.placed.span.path for rehearsed in played})
     virtual = seconds(sum(rehearsed.seconds for rehearsed in played))
-    many = f"{_counted(len(played), 'rehearsal')} in {_counted(files, 'file')}"
+    many = f"{counted(len(played), 'rehearsal')} in {counted(files, 'file')}"
     words = f"{failing} of them {'fails' if failing == 1 else 'fail'}" if failing else "all hold"
     if len(played) == 1:
         words = "it fails" if failing else "it holds"
     return Line(
-        f"{many}: {words}  ({_counted(requests, 'request')}, {virtual} of virtual time, {backend})",
+        f"{many}: {words}  ({counted(requests, 'request')}, {virtual} of virtual time, {backend})",
         "error" if failing else "good",
     )
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: `1 request`, `2 requests`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
