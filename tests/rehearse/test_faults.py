@@ -56,7 +56,9 @@ BEFORE_CONTENT = [
 
 
 @pytest.mark.parametrize("backend", Backend)
-@pytest.mark.parametrize(("act", "kind", "cause", "status"), BEFORE_CONTENT, ids=[str(row[0]) for row in BEFORE_CONTENT])
+@pytest.mark.parametrize(
+    ("act", "kind", "cause", "status"), BEFORE_CONTENT, ids=[str(row[0]) for row in BEFORE_CONTENT]
+)
 def test_a_failure_before_the_first_content_falls_back(tmp_path, backend, act, kind, cause, status):
     run = played(tmp_path, backend, endpoints={"first": [act]})
     assert failures(run) == [("first", kind, cause, status), ("second", None, None, 200)]
@@ -76,7 +78,9 @@ AFTER_CONTENT = [
 @pytest.mark.parametrize("backend", Backend)
 @pytest.mark.parametrize(("fault", "kind", "cause"), AFTER_CONTENT)
 def test_a_failure_after_content_interrupts_with_what_was_said(tmp_path, backend, fault, kind, cause):
-    run = played(tmp_path, backend, endpoints={"first": [{"pieces": ["a ", "b ", "c"], "fault": fault, "after_pieces": 2}]})
+    run = played(
+        tmp_path, backend, endpoints={"first": [{"pieces": ["a ", "b ", "c"], "fault": fault, "after_pieces": 2}]}
+    )
     assert failures(run) == [("first", kind, cause, 200)]
     assert run.record["outcome"] == "interrupted"
     assert run.text == "a b "
@@ -188,7 +192,9 @@ def test_an_endpoint_that_reports_no_usage_has_no_known_cost(tmp_path):
 def test_a_tool_is_called(tmp_path):
     call = {"id": "c1", "name": "find", "arguments": '{"id": 7}'}
     run = played(
-        tmp_path, endpoints={"first": [{"tool_calls": [call]}]}, request={"prompt": "Find it", "tools": [{"name": "find"}]}
+        tmp_path,
+        endpoints={"first": [{"tool_calls": [call]}]},
+        request={"prompt": "Find it", "tools": [{"name": "find"}]},
     )
     (found,) = run.events[-1][1].result.tool_calls
     assert (found.name, found.arguments) == ("find", '{"id": 7}')

@@ -44,7 +44,7 @@ _FAULTS = (
     Fault(Kind.BROKEN, {"fault": "stale"}),
     Fault(Kind.BROKEN, {"fault": "truncate"}, after_content=True),
     Fault(Kind.TIMEOUT, {"fault": "stall_mid"}, after_content=True),
-    Fault(Kind.OVERLOADED, {"fault": "error_event"}),
+    Fault(Kind.UNAVAILABLE, {"fault": "error_event", "code": "timeout_error"}),
     Fault(Kind.RATE_LIMITED, {"status": 429, "retry_after": "2s"}),
     Fault(Kind.OUT_OF_CREDIT, {"status": 402}),
     Fault(Kind.UNAUTHORIZED, {"status": 403}),
