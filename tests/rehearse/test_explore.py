@@ -16,7 +16,7 @@ from route_run.rehearse.explore_report import explored_lines, script_of
 from route_run.rehearse.faults import faults_of
 from route_run.rehearse.invariants import PROMISES, broken_promises
 from route_run.rehearse.play import play
-from support.rehearsals import SMALL, loaded_with, played
+from support.rehearsals import SMALL, played
 
 
 def explored(folder, policy=SMALL, depth=1, backend=Backend.TRIO, budget=60.0):

@@ -41,7 +41,11 @@ upstreams:
 routes:
   rest: {{match: {{}}, upstream: main}}
 webhooks:
-  ops: {{match: {{}}, events: [completed, failed, fell_back, interrupted], url: '{hook}/hook', allow_networks: [loopback]}}
+  ops:
+    match: {{}}
+    events: [completed, failed, fell_back, interrupted]
+    url: '{hook}/hook'
+    allow_networks: [loopback]
 """
 
 ACTS: list[list[dict[str, Any]]] = [
@@ -94,7 +98,7 @@ def _cases():
             yield pytest.param(acts, dialect, streamed, marks=marks, id=f"{dialect.value}-{streamed}-{act}")
 
 
-_SAME = "outcome route bounds guards finish_reason usage cost_usd endpoint model attributes prompt_bytes completion_bytes".split()
+_SAME = "outcome route bounds guards finish_reason usage cost_usd endpoint model attributes prompt_bytes".split()
 _SAME_OF_ATTEMPTS = "number endpoint model status failure cause usage cost_usd billed".split()
 
 

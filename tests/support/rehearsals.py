@@ -18,7 +18,7 @@ SMALL = """\
 version: 1
 tags: {desk: {values: [support, sales]}, home: {values: [eu, us]}}
 endpoints:
-  first: {dialect: openai, base_url: 'https://first.test/v1', auth: {api_key: "${KEY}"}, serves: {m: {}}, labels: {region: eu}}
+  first: {dialect: openai, base_url: "${FIRST}", auth: {api_key: "${KEY}"}, serves: {m: {}}, labels: {region: eu}}
   second: {dialect: openai, base_url: 'https://second.test/v1', serves: {m: {}}, labels: {region: us}}
 models:
   m: {context_window: 10000, max_output_tokens: 1000, price: {input: 1, output: 2}, capabilities: [json, tools]}

@@ -55,7 +55,10 @@ class Worst:
 
 @dataclass(slots=True)
 class Explored:
-    """What exploration found. ``pruned`` scripts need no trying: the request had ended before their last fault."""
+    """What exploration found. ``pruned`` scripts need no trying: the request had ended before their last fault.
+
+    ``unreached`` are routes that were not explored, with the reason.
+    """
 
     depth: int
     tried: int = 0
@@ -65,7 +68,7 @@ class Explored:
     is_cut: bool = False
     violations: list[Violation] = field(default_factory=list)
     worst: dict[str, Worst] = field(default_factory=dict)
-    unreached: list[str] = field(default_factory=list)
+    unreached: list[tuple[str, str]] = field(default_factory=list)
 
 
 def explore(
@@ -113,6 +116,10 @@ class _Explorer:
 
     def _requests(self, route: Route) -> list[Mapping[str, Any]]:
         """Requests of a route, one for each list of targets that bounds leave."""
+        check = route.output_check
+        if check is not None and check.reason(check.sample()) is not None:
+            self._explored.unreached.append((route.name, "its schema has no example that an endpoint could answer"))
+            return []
         witnesses = Witnesses(self._table)
         restricting = [bound.region for bound in self._table.bounds if bound.labels]
         ways: list[tuple[list[Any], list[Any]]] = [([], []), ([], restricting)]
@@ -126,7 +133,7 @@ class _Explorer:
             if plan.stop is None and plan.route is route:
                 found.setdefault(tuple(str(planned.target) for planned in plan.eligible), fields)
         if not found:
-            self._explored.unreached.append(route.name)
+            self._explored.unreached.append((route.name, "no request comes to it"))
         return list(found.values())[:MOST_REQUESTS]
 
     def _count(self, route: Route, fields: Mapping[str, Any]) -> int:

@@ -30,6 +30,8 @@ def explored_lines(explored: Explored, table: RoutingTable) -> Iterator[Line]:
             yield Line(f"    {text}")
         yield Line("")
     yield from _worst_cases(explored)
+    for route, why in explored.unreached:
+        yield Line(f"not explored: route {route}: {why}", "warning")
     yield _tried(explored)
 
 
@@ -40,8 +42,6 @@ def _tried(explored: Explored) -> Line:
         words += f", {explored.pruned:,} more could change nothing"
     if explored.is_cut:
         words += ", the budget is over"
-    if explored.unreached:
-        words += f", no request comes to {', '.join(explored.unreached)}"
     return Line(f"{words}: {found}", "error" if explored.violations else "good")
 
 
@@ -74,7 +74,7 @@ def explored_data(explored: Explored, table: RoutingTable) -> dict[str, Any]:
         "pruned": explored.pruned,
         "total": explored.total,
         "is_cut": explored.is_cut,
-        "unreached_routes": explored.unreached,
+        "not_explored": [{"route": route, "why": why} for route, why in explored.unreached],
         "violations": [
             {
                 "route": violation.route,
