@@ -15,6 +15,7 @@ import pytest
         ("requests", "above the bare transport"),
         ("sizes", "routes"),
         ("start", "route-run --help"),
+        ("rehearse", "rehearsals a second"),
     ],
 )
 def test_every_part_runs(part: str, says: str) -> None:

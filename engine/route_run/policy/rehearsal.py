@@ -31,12 +31,16 @@ StageName = Literal["tags", "route", "bounds", "guards", "parameters", "eligibil
 
 
 class ActUsage(_Model):
+    """The tokens that an endpoint reports."""
+
     prompt: int
     completion: int
     cached: int = 0
 
 
 class ActToolCall(_Model):
+    """A call of a tool in an answer; the arguments are JSON as text."""
+
     id: str
     name: str
     arguments: str
@@ -87,6 +91,8 @@ class RequestScript(_Model):
 
 
 class ExpectedAttempt(_Model):
+    """What one attempt has to be; what is None may be anything."""
+
     endpoint: str
     model: str | None = None
     failure: FailureName | None = None
@@ -95,6 +101,8 @@ class ExpectedAttempt(_Model):
 
 
 class ExpectedVerdict(_Model):
+    """What a guard has to say; what is None may be anything."""
+
     fires: bool | None = None
     hits: tuple[str, ...] | None = None
     score_at_least: float | None = None
@@ -102,6 +110,8 @@ class ExpectedVerdict(_Model):
 
 
 class ExpectedUsage(_Model):
+    """The tokens that have to be reported; what is None may be anything."""
+
     prompt: int | None = None
     completion: int | None = None
     cached: int | None = None

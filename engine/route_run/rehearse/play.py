@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -124,6 +125,7 @@ class _Play:
             transport=stage,
             clock=LoopClock(self._began_at),
             seed=rehearsal.seed,
+            find_revision=_of_no_commit,
         )
         async with opened as engine:
             with anyio.move_on_after(rehearsal.cut_after) as scope:
@@ -195,6 +197,10 @@ class _Play:
         assert run.record is not None
         snapshot = Snapshot(run.record["snapshot"]["at"])
         return decide(self._loaded.table, run.request, snapshot, run.record["seed"])
+
+
+def _of_no_commit(folder: Path) -> None:
+    """A rehearsal says nothing of a commit: it is the same in every checkout."""
 
 
 async def _made(engine: Engine, run: Run, *, streamed: bool) -> None:
