@@ -127,3 +127,34 @@ def test_the_lines_of_the_policy_are_painted(tmp_path):
 @pytest.mark.parametrize(("share", "shown"), [(1.0, "100 %"), (0.9999, "99.9 %"), (0.5, "50 %"), (0.0, "0 %")])
 def test_a_hundred_percent_is_said_only_of_everything(share, shown):
     assert percent(share) == shown
+
+
+def test_a_pattern_of_a_pack_counts_whichever_guard_finds_it(tmp_path):
+    from route_run.table import load
+    from support.policies import write_policy
+
+    patterns = "[{id: aurora, regex: aurora, score: 1, must_match: [aurora]}]"
+    pack = f"version: 1\npack: own/words\nrelease: 1\npatterns: {patterns}\n"
+    policy = SMALL.replace(
+        "guards:\n", "guards:\n  a: {packs: [own/words@1], then: flag}\n  b: {packs: [own/words@1], then: flag}\n"
+    )
+    policy = policy.replace("  eu: {match: {tags: {home: eu}},", "  eu: {match: {tags: {home: eu}}, guards: [a],")
+    policy = policy.replace("guards: [words]", "guards: [words, b]")
+    files = {"policy.yaml": policy, "own.pack.yaml": pack}
+    loaded = load([write_policy(tmp_path / "policy", files)])
+    empty = measure(loaded.table, [])
+    (gap,) = [gap for gap in empty.gaps if gap.item.words == "pattern aurora"]
+    assert gap.witness["prompt"] == "aurora"
+    script = Rehearsal.model_validate({"name": "x", "request": {"prompt": "aurora"}, "expect": {"within": "1d"}})
+    again = measure(loaded.table, [play(loaded, script, Backend.TRIO)])
+    assert "pattern aurora" not in {gap.item.words for gap in again.gaps}
+
+
+def test_a_route_that_a_guard_sends_to_gets_a_prompt_that_the_guard_finds(tmp_path):
+    policy = SMALL.replace("then: reject", "then: {route: quarantine}").replace(
+        "  rest: {match: {}, upstream: main}", "  rest: {match: {}, upstream: main}\n  quarantine: {upstream: main}"
+    )
+    _, coverage = covered(tmp_path, [rehearsal()], policy)
+    gap = next(gap for gap in coverage.gaps if gap.item.words == "route quarantine")
+    assert gap.witness["prompt"] == "zephyr"
+    assert gap.why == "the guard `words` sends no rehearsal's request to it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -91,10 +92,11 @@ def test_the_worst_case_is_computed_by_hand(tmp_path):
 
 
 def test_a_budget_that_is_over_says_so(tmp_path):
-    _, result = explored(tmp_path, depth=2, budget=0.0)
+    loaded = _loaded(tmp_path, SMALL)
+    ticks = count()
+    result = explore(loaded, Backend.TRIO, 2, 20, clock=lambda: float(next(ticks)))
     assert result.is_cut
-    assert result.tried < result.total
-    loaded = _loaded(tmp_path / "again", SMALL)
+    assert 0 < result.tried < 20 < result.total
     assert "the budget is over" in list(explored_lines(result, loaded.table))[-1].text
 
 
@@ -227,3 +229,17 @@ def test_a_broken_promise_is_seen(tmp_path, promise, row):
 
 def test_a_run_without_a_record_is_seen(tmp_path):
     assert doctored(tmp_path, _no_record) == ["exactly one record"]
+
+
+def test_a_route_that_a_guard_sends_to_is_explored_too(tmp_path):
+    policy = SMALL.replace("then: reject", "then: {route: quarantine}").replace(
+        "  rest: {match: {}, upstream: main}", "  rest: {match: {}, upstream: main}\n  quarantine: {upstream: main}"
+    )
+    _, result = explored(tmp_path, policy, depth=0)
+    assert (result.unreached, result.worst["quarantine"].attempts) == ([], 3)
+
+
+def test_a_route_that_nothing_can_reach_is_named(tmp_path):
+    policy = SMALL.replace("  rest: {match: {}, upstream: main}", "  rest: {match: {}, upstream: main, precedence: 5}")
+    _, result = explored(tmp_path, policy, depth=0)
+    assert result.unreached == [("support", "no request comes to it")]

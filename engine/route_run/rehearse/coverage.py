@@ -13,7 +13,6 @@ from typing import Any
 
 from route_run.errors import Span
 from route_run.flow.plan import Plan, Stage
-from route_run.policy.model import Pattern
 from route_run.rehearse.play import Played, Run
 from route_run.rehearse.witness import Witnesses
 from route_run.table import Bound, Route, RoutingTable, Rule, Upstream
@@ -82,9 +81,14 @@ def measure(table: RoutingTable, played: Iterable[Played]) -> Coverage:
     """What the rehearsals that were played exercise of a policy."""
     counted: Counter[Key] = Counter()
     bounds = {bound.name: bound for bound in table.bounds}
+    holders: dict[Key, Key] = {
+        (What.PATTERN, guard, identifier): (What.PATTERN, holder, identifier)
+        for (holder, identifier), (guards, _) in _patterns(table).items()
+        for guard in guards
+    }
     for one in played:
         for run in one.runs:
-            counted.update(set(_exercised(run, bounds)))
+            counted.update({holders.get(key, key) for key in _exercised(run, bounds)})
     found = [(key, Item(key[0], words, span, counted[key])) for key, words, span in _items(table)]
     found.sort(key=lambda pair: (pair[1].span, pair[1].what.value, pair[1].words))
     gaps = _Gaps(table, counted)
@@ -111,7 +115,7 @@ def _items(table: RoutingTable) -> Iterator[tuple[Key, str, Span]]:
         yield from _ranges(table, "bounds", bound.name, bound.rules.values())
     for name in table.scanners:
         yield (What.GUARD, name, ""), f"guard {name} fires", table.span("guards", name)
-    for (_, identifier), (holder, span, _) in _patterns(table).items():
+    for (holder, identifier), (_, span) in _patterns(table).items():
         yield (What.PATTERN, holder, identifier), f"pattern {identifier}", span
 
 
@@ -138,19 +142,19 @@ def _ranges(table: RoutingTable, section: str, name: str, rules: Iterable[Rule])
             yield (What.RANGE, rule.source, parameter.value), words, origin.key_span("parameters", parameter.value)
 
 
-def _patterns(table: RoutingTable) -> dict[tuple[str, str], tuple[str, Span, Pattern]]:
-    """The patterns that the policy itself holds, by guard or pack and id."""
-    found: dict[tuple[str, str], tuple[str, Span, Pattern]] = {}
+def _patterns(table: RoutingTable) -> dict[tuple[str, str], tuple[list[str], Span]]:
+    """The patterns that the policy itself holds, by guard or pack and id: the guards that look for them, and where."""
+    found: dict[tuple[str, str], tuple[list[str], Span]] = {}
     policy = table.policy
     for name in table.scanners:
         guard = policy.guards[name]
         for number, pattern in enumerate(guard.patterns):
-            found[name, pattern.id] = (name, policy.origin("guards", name).span("patterns", number, "id"), pattern)
+            found[name, pattern.id] = [name], policy.origin("guards", name).span("patterns", number, "id")
         for reference in guard.packs:
             pack = policy.packs.get(reference)
             for number, pattern in enumerate(pack.patterns if pack else ()):
-                document = policy.origin("packs", reference).document
-                found[reference, pattern.id] = (name, document.span_of(("patterns", number, "id")), pattern)
+                span = policy.origin("packs", reference).document.span_of(("patterns", number, "id"))
+                found.setdefault((reference, pattern.id), ([], span))[0].append(name)
     return found
 
 
@@ -249,7 +253,9 @@ class _Gaps:
             return Gap(item, "no rehearsal's request comes to it", witness)
         for guard, scanner in self._table.scanners.items():
             if scanner.destination == name:
-                return Gap(item, f"the guard `{guard}` sends no rehearsal's request to it", self._guarded(guard))
+                return Gap(
+                    item, f"the guard `{guard}` sends no rehearsal's request to it", self._witnesses.for_guard(guard)
+                )
         return Gap(item, "no request can come to it: other routes take all that it matches")
 
     def _target(self, item: Item, name: str, number: int, *, falls_back: bool) -> Gap:
@@ -327,32 +333,15 @@ class _Gaps:
         return Gap(item, why, {**witness, "parameters": {parameter: whole}} if witness else None)
 
     def _guard(self, item: Item, name: str) -> Gap:
-        return Gap(item, "no rehearsal's prompt makes it fire", self._guarded(name))
+        return Gap(item, "no rehearsal's prompt makes it fire", self._witnesses.for_guard(name))
 
     def _pattern(self, item: Item, name: str, identifier: str) -> Gap:
-        texts = [p.must_match[0] for p in self._table.scanners[name].patterns if p.id == identifier and p.must_match]
+        (guard, *_), _ = _patterns(self._table)[name, identifier]
+        patterns = self._table.scanners[guard].patterns
+        texts = [text for pattern in patterns if pattern.id == identifier for text in pattern.must_match]
         if not texts:
             return Gap(item, "no rehearsal's prompt has it; give it a `must_match` to start from")
-        return Gap(item, "no rehearsal's prompt has it", self._asking(name, texts[0]))
-
-    def _guarded(self, name: str) -> Mapping[str, Any] | None:
-        """A request that makes a guard fire."""
-        scanner = self._table.scanners[name]
-        for pattern in scanner.patterns:
-            for text in pattern.must_match:
-                if scanner.scan([text]).fired:
-                    return self._asking(name, text)
-        return None
-
-    def _asking(self, guard: str, text: str) -> Mapping[str, Any] | None:
-        for bound in self._table.bounds:
-            witness = self._witnesses.for_region(bound.region) if guard in bound.guards else None
-            if witness is not None:
-                return {
-                    "prompt": text,
-                    **{k: v for k, v in witness.items() if k not in ("prompt", "prompt_tokens", "messages")},
-                }
-        return None
+        return Gap(item, "no rehearsal's prompt has it", self._witnesses.asking(guard, texts[0]))
 
     def _routes_to(self, upstream: Upstream) -> list[Route]:
         return [route for route in self._table.routes.values() if route.upstream.name == upstream.name]

@@ -99,7 +99,11 @@ class _Explorer:
         self._seen: set[tuple[str, str]] = set()
 
     def run(self) -> None:
-        asked = [(route, fields) for route in self._table.routes.values() for fields in self._requests(route)]
+        asked: list[tuple[Route, Mapping[str, Any]]] = []
+        for route in self._table.routes.values():
+            if self._is_over():
+                break
+            asked += [(route, fields) for fields in self._requests(route)]
         self._explored.requests = len(asked)
         for route, _ in asked:
             self._explored.worst.setdefault(route.name, Worst())
@@ -124,9 +128,11 @@ class _Explorer:
         restricting = [bound.region for bound in self._table.bounds if bound.labels]
         ways: list[tuple[list[Any], list[Any]]] = [([], []), ([], restricting)]
         ways += [([region], []) for region in restricting] + [([], [region]) for region in restricting]
+        candidates = [witnesses.for_route(route, within, without) for within, without in ways]
+        guards = [name for name, scanner in self._table.scanners.items() if scanner.destination == route.name]
+        candidates += [witnesses.for_guard(name) for name in guards]
         found: dict[tuple[str, ...], Mapping[str, Any]] = {}
-        for within, without in ways:
-            fields = witnesses.for_route(route, within, without)
+        for fields in candidates:
             if fields is None:
                 continue
             plan = witnesses.plan(fields)

@@ -6,7 +6,6 @@ not known here.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,12 +99,7 @@ class Played:
 
 def play(loaded: Loaded, rehearsal: Rehearsal, backend: Backend) -> Played:
     """Play one rehearsal to its end or to its virtual deadline; the same arguments give the same."""
-    quiet = logging.getLogger("route_run")
-    was_off, quiet.disabled = quiet.disabled, True
-    try:
-        return run_virtually(_Play(loaded, rehearsal).played, backend)
-    finally:
-        quiet.disabled = was_off
+    return run_virtually(_Play(loaded, rehearsal).played, backend)
 
 
 class _Play:

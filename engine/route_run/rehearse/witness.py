@@ -23,6 +23,7 @@ MOST_STEPS = 5_000
 PROMPT = "Hello"
 _PROMPT_TOKENS = 6
 """The estimate of ``PROMPT``."""
+_CONTENT = ("prompt", "prompt_tokens", "messages")
 _ANYTHING = ValueSet.everything()
 _JSON_ANSWER = {"type": "json_schema", "json_schema": {"type": "object"}}
 _TOOL = {"name": "look_up"}
@@ -119,6 +120,24 @@ class Witnesses:
             found = self.for_route(route, [region], without)
             if found is not None:
                 return found
+        return None
+
+    def for_guard(self, name: str) -> Mapping[str, Any] | None:
+        """A request that makes a guard fire, from the texts that its patterns must match."""
+        scanner = self._table.scanners[name]
+        for pattern in scanner.patterns:
+            for text in pattern.must_match:
+                if scanner.scan([text]).fired:
+                    return self.asking(name, text)
+        return None
+
+    def asking(self, guard: str, text: str) -> Mapping[str, Any] | None:
+        """A request with this prompt that a guard is asked about."""
+        for bound in self._table.bounds:
+            found = self.for_region(bound.region) if guard in bound.guards else None
+            if found is not None:
+                rest = {key: value for key, value in found.items() if key not in _CONTENT}
+                return {"prompt": text, **rest}
         return None
 
     def plan(self, fields: Mapping[str, Any]) -> Plan:
