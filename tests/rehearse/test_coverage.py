@@ -50,8 +50,7 @@ def test_the_request_of_every_gap_closes_it(tmp_path):
     assert len(coverage.gaps) == 9
     for gap in coverage.gaps:
         assert gap.witness is not None, gap.item.words
-        acts = {name: [{"status": 503}] for name in gap.fails}
-        suggested = suggestion(loaded, "closes it", gap.witness, acts, Backend.TRIO)
+        suggested = suggestion(loaded, "closes it", gap.witness, gap.acts, Backend.TRIO)
         again = measure(loaded.table, [play(loaded, Rehearsal.model_validate(suggested.as_data()), Backend.TRIO)])
         assert gap.item.words not in {left.item.words for left in again.gaps}
 
@@ -64,8 +63,7 @@ def test_a_suggestion_pasted_into_a_test_file_holds(tmp_path):
     loaded, coverage = covered(tmp_path / "a", [rehearsal()])
     pasted = []
     for gap in coverage.gaps:
-        acts = {name: [{"status": 503}] for name in gap.fails}
-        lines = suggestion(loaded, gap.item.words, gap.witness, acts, Backend.TRIO).lines()
+        lines = suggestion(loaded, gap.item.words, gap.witness, gap.acts, Backend.TRIO).lines()
         pasted += yaml.safe_load("\n".join(lines))
     again = loaded_with(tmp_path / "b", pasted)
     assert all(rehearse_one(again, placed, Backend.TRIO).holds for placed in again.rehearsals)

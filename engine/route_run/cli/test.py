@@ -161,8 +161,7 @@ def _selected(chosen: Sequence[PlacedRehearsal], expression: str | None) -> Sequ
 def _suggested(loaded: Loaded, gap: Gap, backend: Backend) -> Suggestion | None:
     if gap.witness is None:
         return None
-    acts = {endpoint: [{"status": 503}] for endpoint in gap.fails}
-    return suggestion(loaded, gap.item.words, gap.witness, acts, backend)
+    return suggestion(loaded, gap.item.words, gap.witness, gap.acts, backend)
 
 
 def _loaded(settings: Settings, paths: Sequence[Path], style: str) -> tuple[Loaded, Sequence[PlacedRehearsal]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -54,13 +54,13 @@ class Item:
 class Gap:
     """An item that no rehearsal exercises: why, and the fields of a request to start from, if there is one.
 
-    ``fails`` are the endpoints that have to fail on the way.
+    ``acts`` are what endpoints have to do on the way, as a rehearsal writes it.
     """
 
     item: Item
     why: str
     witness: Mapping[str, Any] | None = None
-    fails: tuple[str, ...] = ()
+    acts: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class _Gaps:
 
     def _route(self, item: Item, name: str) -> Gap:
         route = self._table.routes[name]
-        witness = self._witnesses.for_route(route)
+        witness = self._witnesses.sent_to(route)
         if witness is not None:
             return Gap(item, "no rehearsal's request comes to it", witness)
         for guard, scanner in self._table.scanners.items():
@@ -266,40 +266,36 @@ class _Gaps:
             return Gap(item, "no request can come to it: a bound, or what the model can do, keeps it out of every plan")
         witness, before = found
         if falls_back and not before:
-            return Gap(
-                item, "no request can fall back to it: it is the first that may be asked in every plan found", witness
-            )
+            why = "no request can fall back to it: it is the first that may be asked in every plan found"
+            return Gap(item, why, witness)
+        acts = _failing(before, upstream.targets[number].endpoint)
         if not reached:
-            return Gap(item, "no rehearsal's request comes to a route of this upstream", witness, before)
+            return Gap(item, "no rehearsal's request comes to a route of this upstream", witness, acts)
         if not before:
             return Gap(item, "it is in no rehearsal's plan", witness)
-        return Gap(item, f"no rehearsal lets {' and '.join(before)} fail where it is next", witness, before)
+        words = " and ".join(dict.fromkeys(before))
+        return Gap(item, f"no rehearsal lets {words} fail where it is next", witness, acts)
 
     def _exhausted(self, item: Item, name: str) -> Gap:
         upstream = _upstreams(self._table)[name]
         found = self._asked(upstream, len(upstream.targets) - 1) or self._asked(upstream, 0)
         if found is None:
             return Gap(item, "no request can come to this upstream")
-        eligible = self._witnesses.plan(found[0]).eligible
-        return Gap(
-            item,
-            "in no rehearsal all that may be asked fail",
-            found[0],
-            tuple(dict.fromkeys(planned.target.endpoint for planned in eligible)),
-        )
+        eligible = [planned.target.endpoint for planned in self._witnesses.plan(found[0]).eligible]
+        return Gap(item, "in no rehearsal all that may be asked fail", found[0], _failing(eligible))
 
-    def _asked(self, upstream: Upstream, number: int) -> tuple[Mapping[str, Any], tuple[str, ...]] | None:
-        """A request in whose plan a target is, if possible behind others; and those before it."""
+    def _asked(self, upstream: Upstream, number: int) -> tuple[Mapping[str, Any], list[str]] | None:
+        """A request in whose plan a target is, if possible behind others; and the endpoints before it."""
         wanted = upstream.targets[number]
         out = [bound.region for bound in self._table.bounds if _keeps_out(bound, wanted.labels)]
-        best: tuple[Mapping[str, Any], tuple[str, ...]] | None = None
+        best: tuple[Mapping[str, Any], list[str]] | None = None
         for route in self._routes_to(upstream):
             fields = self._witnesses.for_route(route, (), out)
             if fields is None:
                 continue
             eligible = [planned.target for planned in self._witnesses.plan(fields).eligible]
             if wanted in eligible:
-                before = tuple(dict.fromkeys(t.endpoint for t in eligible[: eligible.index(wanted)]))
+                before = [target.endpoint for target in eligible[: eligible.index(wanted)]]
                 if best is None or len(before) > len(best[1]):
                     best = fields, before
         return best
@@ -348,6 +344,16 @@ class _Gaps:
 
     def _bound_named(self, name: str) -> Bound:
         return next(bound for bound in self._table.bounds if bound.name == name)
+
+
+def _failing(endpoints: Sequence[str], answering: str = "") -> dict[str, list[Mapping[str, Any]]]:
+    """Acts in which each of these exchanges fails; the endpoint that is to answer does so afterwards."""
+    acts: dict[str, list[Mapping[str, Any]]] = {}
+    for endpoint in endpoints:
+        acts.setdefault(endpoint, []).append({"status": 503})
+    if answering in acts:
+        acts[answering].append({})
+    return {endpoint: listed if endpoint == answering else listed[:1] for endpoint, listed in acts.items()}
 
 
 def _keeps_out(bound: Bound, labels: Mapping[str, str]) -> bool:

@@ -175,6 +175,8 @@ def _broken_labels(bound: Bound, name: str, labels: Mapping[str, str]) -> Iterat
             yield f"{name} was asked, whose {label} is {labels.get(label)}: the bound `{bound.name}` forbids it"
 
 
+A_HEALTHY_TARGET_ANSWERS = "a healthy target answers"
+"""The promise that says nothing where every endpoint fails for good."""
 PROMISES: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "a delivered byte belongs to one attempt": _one_attempt_a_byte,
     "exactly one terminal event": _one_terminal,
@@ -182,7 +184,7 @@ PROMISES: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "one exchange at a time": _one_at_a_time,
     "tool calls are whole": _whole_tool_calls,
     "the ledger knows every exchange": _ledger_is_the_meter,
-    "a healthy target answers": _answer_if_one_can,
+    A_HEALTHY_TARGET_ANSWERS: _answer_if_one_can,
     "the total holds": _total_held,
     "attempts are bounded": _attempts_bounded,
     "bounds hold on every fallback": _bounds_hold,

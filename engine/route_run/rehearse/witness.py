@@ -6,8 +6,9 @@ Decides whether there is such a request at all, within a bound on the search.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from route_run.flow.decide import decide
@@ -20,6 +21,8 @@ from route_run.table import Attributes, Region, Route, RoutingTable, ValueSet, s
 
 MOST_STEPS = 5_000
 """Regions looked at before the search is given up."""
+MOST_CANDIDATES = 50
+"""Requests that are looked at for one that is sent somewhere."""
 PROMPT = "Hello"
 _PROMPT_TOKENS = 6
 """The estimate of ``PROMPT``."""
@@ -114,13 +117,22 @@ class Witnesses:
             return None
         return None if found is None else request_fields(found, name)
 
-    def for_region(self, region: Region, without: Sequence[Region] = ()) -> Mapping[str, Any] | None:
-        """A request of a region that some route takes."""
-        for route in self._table.routes.values():
-            found = self.for_route(route, [region], without)
-            if found is not None:
-                return found
-        return None
+    def sent_to(self, route: Route, within: Sequence[Region] = ()) -> Mapping[str, Any] | None:
+        """A request that a route decides, one that is sent somewhere if there is such a one."""
+        restricting = [bound.region for bound in self._table.bounds if bound.labels]
+        return self._best(self.for_route(route, within, without) for without in ((), restricting))
+
+    def for_region(self, region: Region) -> Mapping[str, Any] | None:
+        """A request of a region that some route takes, one that is sent somewhere if there is such a one."""
+        return self._best(self.sent_to(route, [region]) for route in self._table.routes.values())
+
+    def _best(self, candidates: Iterable[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+        first = None
+        for fields in islice((fields for fields in candidates if fields is not None), MOST_CANDIDATES):
+            if self.plan(fields).stop is None:
+                return fields
+            first = first or fields
+        return first
 
     def for_guard(self, name: str) -> Mapping[str, Any] | None:
         """A request that makes a guard fire, from the texts that its patterns must match."""
@@ -129,7 +141,8 @@ class Witnesses:
             for text in pattern.must_match:
                 if scanner.scan([text]).fired:
                     return self.asking(name, text)
-        return None
+        together = " ".join(pattern.must_match[0] for pattern in scanner.patterns if pattern.must_match)
+        return self.asking(name, together) if scanner.scan([together]).fired else None
 
     def asking(self, guard: str, text: str) -> Mapping[str, Any] | None:
         """A request with this prompt that a guard is asked about."""
