@@ -33,6 +33,7 @@ from route_run.wire.call import HttpRequest
 
 HERE = Path(__file__).parent
 PROMPT = "Please tell me where my parcel is, it was sent a week ago and has not come. " * 13
+PARTS = ("requests", "sizes", "lint", "start", "rehearse")
 Work = Callable[[], Awaitable[object]]
 
 
@@ -40,11 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few rounds, only to see that it works")
     parser.add_argument("--backend", choices=["asyncio", "trio"], default="asyncio")
-    parser.add_argument(
-        "parts", nargs="*", choices=[[], "requests", "sizes", "lint", "start"], help="which parts; all by default"
-    )
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="which parts; all by default")
     options = parser.parse_args()
-    parts = options.parts or ["requests", "sizes", "lint", "start"]
+    parts = options.parts or PARTS
     if "requests" in parts:
         anyio.run(_requests, 20 if options.quick else 300, 3 if options.quick else 9, backend=options.backend)
     if "sizes" in parts:
@@ -53,6 +52,11 @@ def main() -> None:
         _lint(50 if options.quick else 1_000, 1 if options.quick else 5)
     if "start" in parts:
         _start(2 if options.quick else 9)
+    if "rehearse" in parts:
+        # imported here: the script's own folder is where it is found
+        import rehearsals
+
+        rehearsals.measure(10 if options.quick else 200, 2 if options.quick else 5)
 
 
 # -- requests ------------------------------------------------------------------------------------------

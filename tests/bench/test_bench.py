@@ -16,6 +16,7 @@ import pytest
         ("sizes", "routes"),
         ("lint", "files/s"),
         ("start", "route-run --help"),
+        ("rehearse", "rehearsals a second"),
     ],
 )
 def test_every_part_runs(part: str, says: str) -> None:

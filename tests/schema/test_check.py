@@ -28,9 +28,9 @@ def test_a_document_that_is_no_mapping_is_left_to_the_reader():
     assert schema.check(document) == []
 
 
-def test_a_rehearsal_is_not_held_to_the_schema_of_policies():
-    document, _ = read("anything: goes", Kind.TEST)
-    assert schema.check(document) == []
+def test_a_rehearsal_is_held_to_the_schema_of_rehearsals():
+    document, _ = read("version: 1\nroutes: {}\n", Kind.TEST)
+    assert [finding.code.value for finding in schema.check(document)] == ["RR102", "RR103"]
 
 
 ONE_FAULT = [

@@ -31,6 +31,7 @@ COMMANDS = {
     "lint": ("check that the policy is valid, reachable and safe", "lint"),
     "rule": ("explain a code of lint", "rule"),
     "explain": ("say where a request would go, and why", "explain"),
+    "test": ("rehearse the policy: what happens when endpoints fail", "test"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),
     "schema": ("print the JSON Schema of policy files", "schema"),

@@ -18,7 +18,7 @@ from route_run.schema.cut import is_cut
 from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
 from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
 from route_run.schema.quick import is_sound
-from route_run.text import Document, Kind
+from route_run.text import Document
 from route_run.text.nearest import listed, nearest
 
 _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
@@ -94,10 +94,10 @@ def _shown(value: Any) -> str:
 
 
 def check(document: Document) -> list[Finding]:
-    """All findings of a document against the schema of its kind; rehearsals have none of their own here."""
-    if document.kind is Kind.TEST or not isinstance(document.data, dict):
+    """All findings of a document against the schema of its kind."""
+    if not isinstance(document.data, dict):
         return []
-    name = "pack" if document.kind is Kind.PACK else "policy"
+    name = document.kind.value
     if is_sound(name, document.data):
         return []
     # imported here: a sound policy should not pay for it

@@ -10,7 +10,7 @@ from route_run.table.attributes import (
     Attributes,
     smallest_prompt,
 )
-from route_run.table.loading import Loaded, load
+from route_run.table.loading import Loaded, load, load_reading
 from route_run.table.match import Region, Relation, Vocabulary
 from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
 from route_run.table.values import ValueSet, from_condition
@@ -40,5 +40,6 @@ __all__ = [
     "agreement",
     "from_condition",
     "load",
+    "load_reading",
     "smallest_prompt",
 ]
