@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ from route_run.cli.terminal import painted
 from route_run.errors import PolicyError
 from route_run.lint.report import as_text, summary
 from route_run.table import Loaded, load
+from route_run.text.nearest import listed, nearest
 
 
 def load_policy(settings: Settings) -> Loaded:
@@ -26,6 +27,15 @@ def load_policy(settings: Settings) -> Loaded:
     click.echo(as_text(errors, loaded.sources, lambda text, role: painted(text, role, sys.stderr)), err=True)
     click.echo(f"\nthe policy is invalid: {summary(errors, len(loaded.reading.documents))}", err=True)
     raise click.exceptions.Exit(EXIT_FINDINGS)
+
+
+def known(name: str, names: Iterable[str], what: str, option: str) -> None:
+    """Raises UsageError, with the names there are, when one that an option gives is not among them."""
+    found = list(names)
+    if name not in found:
+        similar = nearest(name, found)
+        hint = f"did you mean `{similar}`? " if similar else ""
+        raise click.UsageError(f"{option}: there is no {what} `{name}`; {hint}known: {listed(found) or 'none'}")
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
