@@ -26,6 +26,7 @@ COMMANDS = {
     "run": ("run one prompt through the policy", "run"),
     "lint": ("check that the policy is valid", "lint"),
     "explain": ("say where a request would go, and why", "explain"),
+    "diff": ("say which requests change behaviour between two revisions", "diff"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),
     "schema": ("print the JSON Schema of policy files", "schema"),

@@ -6,7 +6,7 @@ the language. What the values do is decided in `flow`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from route_run.policy import TRAITS, Origin, Parameter, Range
 from route_run.policy.model import DEFAULT_FALLBACK
 from route_run.table import Bound, Outside, Route, RoutingTable, Target
 
+_SECTIONS: Mapping[type, tuple[str, str]] = {Route: ("routes", "route"), Bound: ("bounds", "bound")}
 DEFAULT = "default"
 """The origin of what the policy does not say."""
 
@@ -129,19 +130,19 @@ class _Values:
 
     def ranges(self) -> Iterator[Effective]:
         """What may be given: ranges of the route and of the bounds, then what models and dialects leave of it."""
-        named = {p for holder in (self.route, *self.bounds) for p in holder.rules}
-        named |= {p for p in (self.plan.parameters if self.plan and self.plan.parameters else ())}
+        named = {p for holder in self._holders for p in holder.rules}
+        named |= set(self.plan.parameters if self.plan and self.plan.parameters else ())
         for parameter in (p for p in Parameter if p in named):
             sources = tuple(self._ruling(parameter))
             together = Range()
-            for holder in (self.route, *self.bounds):
+            for holder in self._holders:
                 together &= holder.rules[parameter].range if parameter in holder.rules else Range()
             sources += tuple(self._by_targets(parameter))
             yield Effective(f"{parameter.value} range", str(together), sources or (Source(DEFAULT, ""),))
 
     def _ruling(self, parameter: Parameter) -> Iterator[Source]:
-        origins = [("routes", "route", self.route), *(("bounds", "bound", bound) for bound in self.bounds)]
-        for section, kind, holder in origins:
+        for holder in self._holders:
+            section, kind = _SECTIONS[type(holder)]
             rule = holder.rules.get(parameter)
             if rule is not None and rule.range != Range():
                 how = "clamp" if rule.outside is Outside.CLAMP else "reject"
@@ -160,8 +161,8 @@ class _Values:
         """The guards that the bounds ask for."""
         asking: dict[str, list[Bound]] = {}
         for bound in self.bounds:
-            for guard in bound.guards:
-                asking.setdefault(guard, []).append(bound)
+            for asked in bound.guards:
+                asking.setdefault(asked, []).append(bound)
         for name, askers in sorted(asking.items()):
             scanner = self.table.scanners[name]
             does = f"route to `{scanner.destination}`" if scanner.destination else scanner.action.value
@@ -169,11 +170,11 @@ class _Values:
             guard = self.table.policy.guards[name]
             place = origin.span("threshold") if "threshold" in guard.model_fields_set else None
             set_by = Source(f"guard `{name}`" if place else DEFAULT, f"threshold {scanner.threshold:g}", place)
-            asked = [
+            by = [
                 Source(f"bound `{b.name}`", "asked", self.table.policy.origin("bounds", b.name).key_span("guards"))
                 for b in askers
             ]
-            yield Effective(f"guard {name}", f"{does} at {scanner.threshold:g}", (set_by, *asked))
+            yield Effective(f"guard {name}", f"{does} at {scanner.threshold:g}", (set_by, *by))
 
     def answer(self) -> Iterator[Effective]:
         """When the answer is delivered, and how it is checked."""
@@ -205,11 +206,15 @@ class _Values:
         )
         waits = f"{upstream.backoff_first:g} s, at most {upstream.backoff_max:g} s"
         yield _written("backoff", waits, named, origin, ("retry", "backoff"), bool(backoff))
-        kinds = [kind for kind in written.fallback.when]
-        is_default = tuple(kinds) == DEFAULT_FALLBACK
+        kinds = written.fallback.when
+        is_default = kinds == DEFAULT_FALLBACK
         words = f"the {len(kinds)} kinds of the default" if is_default else ", ".join(kinds) or "never"
         is_written = "when" in written.fallback.model_fields_set
         yield _written("falls back for", words, named, origin, ("fallback", "when"), is_written)
+
+    @property
+    def _holders(self) -> Sequence[Route | Bound]:
+        return (self.route, *self.bounds)
 
     @property
     def _route_origin(self) -> Origin:
@@ -217,18 +222,14 @@ class _Values:
 
     def _span_of(self, subject: str, parameter: Parameter) -> Span | None:
         """Where a rule stands that a note names as its source."""
-        for section, kind, holder in (
-            ("routes", "route", self.route),
-            *(("bounds", "bound", bound) for bound in self.bounds),
-        ):
+        for holder in self._holders:
+            section, kind = _SECTIONS[type(holder)]
             if f"{kind} `{holder.name}`" in subject:
                 return self.table.policy.origin(section, holder.name).key_span("parameters", parameter.value)
         return None
 
 
-def _written(
-    name: str, value: str, named: str, origin: Origin, keys: tuple[str, ...], is_written: bool
-) -> Effective:
+def _written(name: str, value: str, named: str, origin: Origin, keys: tuple[str, ...], is_written: bool) -> Effective:
     source = Source(named, "", origin.span(*keys)) if is_written else Source(DEFAULT, "")
     return Effective(name, value, (source,))
 

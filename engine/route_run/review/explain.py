@@ -17,9 +17,7 @@ _WIDTH = 11
 _WIDEST_VALUE = 40
 
 
-def explanation(
-    plan: Plan, table: RoutingTable, deferred: Sequence[Finding] = (), answer: WhyNot | None = None
-) -> str:
+def explanation(plan: Plan, table: RoutingTable, deferred: Sequence[Finding] = (), answer: WhyNot | None = None) -> str:
     """The plan as text, with the places in the policy that decided.
 
     ``deferred`` marks what is not enforced yet; ``answer`` says why the request does not go to some route.
@@ -27,9 +25,7 @@ def explanation(
     return "\n".join(_lines(plan, table, deferred, answer))
 
 
-def _lines(
-    plan: Plan, table: RoutingTable, deferred: Sequence[Finding], answer: WhyNot | None
-) -> Iterator[str]:
+def _lines(plan: Plan, table: RoutingTable, deferred: Sequence[Finding], answer: WhyNot | None) -> Iterator[str]:
     yield _row("request", str(plan.attributes))
     yield from _rows("", (f"{r.subject}: {r.text}" for r in _reasons(plan, Stage.TAGS)))
     yield from _rows("route", _route(plan, table))

@@ -41,7 +41,9 @@ def content(attributes: Attributes) -> Mapping[str, Any]:
         parts = (*((TextPart(text=text),) if text else ()), *((_IMAGE,) if wants_image else ()))
         # an answer of a tool is the smallest content that needs tools
         is_tool = Capability.TOOLS in attributes.needs
-        turn = Message(role="tool", content=parts, tool_call_id="call") if is_tool else Message(role="user", content=parts)
+        turn = (
+            Message(role="tool", content=parts, tool_call_id="call") if is_tool else Message(role="user", content=parts)
+        )
         return {**fields, "messages": (turn,)}
     return {**fields, "prompt": text}
 

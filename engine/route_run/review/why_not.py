@@ -76,7 +76,9 @@ def _obstacles(table: RoutingTable, request: PromptRequest, plan: Plan, route: R
     at = plan.attributes
     if plan.stop is not None and plan.stop.stage is Stage.TAGS:
         tag = plan.why[-1].subject
-        yield Obstacle(f"the request is refused before any route is asked: {plan.stop.message}", table.span("tags", tag))
+        yield Obstacle(
+            f"the request is refused before any route is asked: {plan.stop.message}", table.span("tags", tag)
+        )
     if route.region is None or route.condition is None:
         how = "it is called by name" if route.callable else "only a guard sends requests there"
         yield Obstacle(f"the route has no match: {how}", table.span("routes", route.name))

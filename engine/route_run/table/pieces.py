@@ -171,8 +171,13 @@ def in_words(region: Region, domains: dict[str, ValueSet]) -> str:
         parts.append(f"at least {low:,} prompt tokens" if high is None else f"{low:,} to {high:,} prompt tokens")
     elif high is not None:
         parts.append(f"at most {high:,} prompt tokens")
-    for need, wanted in sorted(region.needs.items(), key=lambda item: item[0].value):
-        parts.append(f"needs {need.value}" if wanted else f"no need of {need.value}")
+    asked = [need.value for need, wanted in region.needs.items() if wanted]
+    parts += [f"needs {' and '.join(sorted(asked))}"] if asked else []
+    spared = [need.value for need, wanted in region.needs.items() if not wanted]
+    if len(spared) == len(_NEEDS):
+        parts.append("needs text only")
+    elif spared:
+        parts.append(f"needs no {' and no '.join(sorted(spared))}")
     return ", ".join(parts) or "all requests"
 
 
