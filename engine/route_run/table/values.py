@@ -128,7 +128,7 @@ class ValueSet:
             if candidate in self:
                 return candidate
         # rules below this prefix may stand in the way of every digit: leave the alphabet they use
-        return next(text for n in count(0x100) if (text := f"{stem}{chr(n)}") in self)
+        return next(text for n in count(0x100) if (text := f"{prefix}{chr(n)}") in self)
 
     def by_prefix(self, value: str) -> bool:
         for prefix, inside in self.prefixes:  # longest first

@@ -7,7 +7,7 @@ targets are weighed, as for a request that gives no parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from route_run.flow.eligibility import largest_answer, obstacles
 from route_run.flow.parameters import Fitted, Judged, Note, fit, judge, shown
@@ -19,7 +19,7 @@ from route_run.review.diff.settings import (
     guard_facts,
     hook_facts,
     limit_facts,
-    target_limit_facts,
+    own_limit_facts,
     upstream_facts,
 )
 from route_run.table import Attributes, Bound, Outside, Region, Route, RoutingTable, Target
@@ -56,24 +56,34 @@ def facts(table: RoutingTable, side: Side, at: Attributes, labels: frozenset[str
     """All facts about requests with these attributes; ``labels`` are those that tell where an endpoint is."""
     if side.bad_tag is not None:
         return dict([_outcome(f"refused: not a value of the tag {side.bad_tag}")])
-    found = dict([*hook_facts(table, side.hooks), *guard_facts(table, side.bounds)])
+    heard = dict(hook_facts(table, side.hooks))
     if side.route is None:
-        return {**found, **dict([_outcome("refused: no route takes it")])}
-    judged = judge({}, side.route, side.bounds)
-    found |= dict([(Topic(Area.ROUTE), Fact(side.route.name, side.route.name)), *_allowed(side.bounds)])
-    found |= dict([*_ranges(side), *limit_facts(table, side.bounds)])
-    if isinstance(judged, Note):
-        return {**found, **dict([_outcome(f"refused: {judged.text}")])}
-    weighed = asked(side.route, side.bounds, at, judged)
-    return {**found, **dict(_answered(table, side, at, judged, weighed, labels))}
+        return heard | dict([_outcome("refused: no route takes it")])
+    route = side.route
+    found = heard | dict([*guard_facts(table, side.bounds), *_allowed(side.bounds), *limit_facts(table, side.bounds)])
+    found |= dict([(Topic(Area.ROUTE), Fact(route.name, route.name)), *_ranges(side)])
+    judged, refusal = _judged(route, side.bounds)
+    if judged is not None:
+        found |= dict(_answered(table, side, judged, asked(route, side.bounds, at, judged), labels))
+    return found | dict([_outcome(f"refused: {refusal.text}")] if refusal is not None else [])
+
+
+def _judged(route: Route, bounds: Sequence[Bound]) -> tuple[Judged | None, Note | None]:
+    """What is sent by default; where a default is refused, what is sent of a request that gives the parameter."""
+    judged = judge({}, route, bounds)
+    if isinstance(judged, Judged):
+        return judged, None
+    rules = {parameter: replace(rule, default=None) for parameter, rule in route.rules.items()}
+    given = judge({}, replace(route, rules=rules), bounds)
+    return (given if isinstance(given, Judged) else None), judged
 
 
 def cuts(side: Side) -> Iterator[Region]:
     """Regions that part the requests of a cell by which targets they may ask: by size and by needs."""
     if side.route is None:
         return
-    judged = judge({}, side.route, side.bounds)
-    if isinstance(judged, Note):
+    judged, _ = _judged(side.route, side.bounds)
+    if judged is None:
         return
     for target in side.route.upstream.targets:
         fitted = fit(judged, target)
@@ -91,7 +101,6 @@ def _outcome(words: str) -> tuple[Topic, Fact]:
 def _answered(
     table: RoutingTable,
     side: Side,
-    at: Attributes,
     judged: Judged,
     weighed: Sequence[Weighed],
     labels: frozenset[str],

@@ -37,8 +37,21 @@ class Area(Enum):
 
 
 ORDER = {area: number for number, area in enumerate(Area)}
-IN_BOTH = frozenset({Area.REACHES, Area.SENT, Area.CEILING, Area.PRICE, Area.MODEL, Area.MODEL_RANGE, Area.OWN_LIMIT, Area.UPSTREAM, Area.ENDPOINT,
-                     Area.VERIFY, Area.DELIVER})  # fmt: skip
+IN_BOTH = frozenset(
+    {
+        Area.REACHES,
+        Area.SENT,
+        Area.CEILING,
+        Area.PRICE,
+        Area.MODEL,
+        Area.MODEL_RANGE,
+        Area.OWN_LIMIT,
+        Area.UPSTREAM,
+        Area.ENDPOINT,
+        Area.VERIFY,
+        Area.DELIVER,
+    }
+)
 """Areas of facts that exist only for what is asked: one that is there on one side only is no difference of its own."""
 
 
