@@ -27,6 +27,7 @@ COMMANDS = {
     "lint": ("check that the policy is valid", "lint"),
     "explain": ("say where a request would go, and why", "explain"),
     "diff": ("say which requests change behaviour between two revisions", "diff"),
+    "show": ("show the policy as a table, a tree or a page", "show"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),
     "schema": ("print the JSON Schema of policy files", "schema"),

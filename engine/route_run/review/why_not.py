@@ -140,7 +140,7 @@ def _beaten(table: RoutingTable, request: PromptRequest, plan: Plan, route: Rout
 
 def _nearest(table: RoutingTable, request: PromptRequest, plan: Plan, route: Route) -> tuple[Change | None, bool]:
     fired = any(verdict.fired and verdict.action is not Action.FLAG for verdict in plan.verdicts)
-    found, given_up = (None, False) if route.region is None else _search(table, route, plan.attributes)
+    found, given_up = (None, False) if route.region is None else nearest_of(table, route, plan.attributes)
     if found is not None:
         changed = _changed(request, plan.attributes, found, is_rewritten=fired)
         if changed is not None and (change := _proved(table, changed[0], changed[1], route, plan.snapshot)):
@@ -153,7 +153,7 @@ def _nearest(table: RoutingTable, request: PromptRequest, plan: Plan, route: Rou
     return _by_guard(table, request, route, plan.snapshot), given_up
 
 
-def _search(table: RoutingTable, route: Route, at: Attributes) -> tuple[Attributes | None, bool]:
+def nearest_of(table: RoutingTable, route: Route, at: Attributes) -> tuple[Attributes | None, bool]:
     """The request nearest to ``at`` that the route wins, best first; True when the search was cut short."""
     assert route.region is not None
     order = count()

@@ -152,7 +152,7 @@ def observed(table, forms):
         seen.append((
             plan.stop and (plan.stop.outcome, plan.stop.stage),
             plan.route and plan.route.name,
-            plan.flagged_by,
+            [(verdict.fired, verdict.action, verdict.destination) for verdict in plan.verdicts],
             plan.parameters,
             [(str(t.target), t.parameters) for t in plan.eligible],
             sorted({t.target.labels["region"] for t in plan.eligible}),
@@ -162,7 +162,7 @@ def observed(table, forms):
     return seen
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", range(20))
 def test_a_request_is_decided_otherwise_exactly_where_the_difference_says(seed):
     draw = random.Random(seed)
     before = changed(POLICY, draw)
@@ -177,7 +177,7 @@ def test_a_request_is_decided_otherwise_exactly_where_the_difference_says(seed):
         assert any(at[0] in region for region in regions) is is_other, at[0]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_witness_of_every_group_lies_in_it_and_its_plans_are_of_it(seed):
     draw = random.Random(1000 + seed)
     before = changed(POLICY, draw)

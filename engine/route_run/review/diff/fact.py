@@ -66,6 +66,10 @@ class Topic:
         return f"{self.area.value} {self.item}".rstrip()
 
 
+_ROUTE = Topic(Area.ROUTE)
+_ALWAYS = frozenset({Area.OUTCOME, Area.ROUTE, Area.WEBHOOK})
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A value: facts are the same when ``data`` is; ``text`` is for people and holds no secret."""
@@ -103,9 +107,12 @@ class Change:
 def changes(before: Facts, after: Facts) -> tuple[Change, ...]:
     """The facts that differ, in their order."""
     found = []
+    are_routed = all(_ROUTE in side for side in (before, after))
     for topic in {*before, *after}:
         old, new = before.get(topic), after.get(topic)
-        if topic.area in IN_BOTH and (old is None or new is None):
+        # where no route takes a request there is nothing to say of what would come after
+        is_told = topic.area not in IN_BOTH if are_routed else topic.area in _ALWAYS
+        if not is_told and (old is None or new is None):
             continue
         if (old and old.data) != (new and new.data):
             found.append(Change(topic, old, new))
