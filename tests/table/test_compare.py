@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from route_run.table import Attributes
 from route_run.table.compare import Changed, compare, side_of
-from route_run.table.pieces import all_requests, in_words, merged, split, without
+from route_run.table.pieces import all_requests, in_words, merged, overlap, split, without
 from support import matches
 from support.policies import BASE
 from support.properties import examples
@@ -29,6 +29,7 @@ def inside(regions, request):
 def test_what_is_left_without_a_region_is_disjoint_and_exact(one, other, requests):
     first, second = matches.region(one), matches.region(other)
     assume(not first.is_empty and not second.is_empty)
+    assert overlap(first, second) is ((first & second) is not None)
     pieces = list(without(first, second))
     for request in requests:
         expected = request in first and request not in second

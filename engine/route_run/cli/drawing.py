@@ -6,6 +6,8 @@ the same policy prints the same everywhere.
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -20,14 +22,15 @@ from route_run.lint.report import printable
 from route_run.review.picture import Picture
 from route_run.review.picture.model import RoutePicture
 
-WIDTH = 120
+_TARGETS = "targets, in order"
+WIDTH = 140
 """Columns where the output is no terminal."""
 
 
 def print_table(picture: Picture, file: TextIO) -> None:
     """Routes in the order in which they win, then bounds and endpoints."""
     console = _console(file)
-    routes = _table("route", "requests", "targets, in order", "parameters", "answers")
+    routes = _table("route", "requests", _TARGETS, "parameters", "answers")
     for route in picture.routes:
         name = route.name + (f"\nprecedence {route.precedence}" if route.precedence else "")
         targets = "\n".join(f"{number}. {target.name}" for number, target in enumerate(route.targets, 1))
@@ -44,7 +47,9 @@ def print_table(picture: Picture, file: TextIO) -> None:
         endpoints.add_row(*map(_text, cells))
     for table in (bounds, endpoints):
         if table.row_count:
+            console.print()
             console.print(table)
+    _write(console, file)
 
 
 def print_tree(picture: Picture, file: TextIO) -> None:
@@ -57,7 +62,9 @@ def print_tree(picture: Picture, file: TextIO) -> None:
         targets = branch.add(_text(f"upstream {route.upstream}"))
         for number, target in enumerate(route.targets, 1):
             targets.add(_text(f"{number}. {target.name}: {target.window:,} tokens, {target.price}"))
-    _console(file).print(tree)
+    console = _console(file)
+    console.print(tree)
+    _write(console, file)
 
 
 def _about(route: RoutePicture) -> Iterator[str]:
@@ -77,7 +84,8 @@ def _asked(route: RoutePicture) -> str:
 def _table(*heads: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for head in heads:
-        table.add_column(head, overflow="fold", style="bold" if head == heads[0] else None)
+        is_name = head == heads[0] or head == _TARGETS
+        table.add_column(head, overflow="fold", no_wrap=is_name, style="bold" if head == heads[0] else None)
     return table
 
 
@@ -85,11 +93,17 @@ def _text(words: str, style: str = "") -> Text:
     return Text("\n".join(printable(line) for line in words.splitlines()), style=style)
 
 
+def _write(console: Console, file: TextIO) -> None:
+    """What was drawn, without the blanks that fill lines up to the width."""
+    assert isinstance(console.file, io.StringIO)
+    file.writelines(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
 def _console(file: TextIO) -> Console:
     is_terminal = file.isatty()
     return Console(
-        file=file,
-        width=None if is_terminal else WIDTH,
+        file=io.StringIO(),
+        width=shutil.get_terminal_size().columns if is_terminal else WIDTH,
         force_terminal=is_terminal,
         color_system="auto" if wants_colour(file) else None,
         highlight=False,

@@ -144,7 +144,8 @@ class _Values:
         for holder in self._holders:
             section, kind = _SECTIONS[type(holder)]
             rule = holder.rules.get(parameter)
-            if rule is not None and rule.range != Range():
+            is_written = rule is not None and (rule.range != Range(1, None) or parameter is not Parameter.MAX_TOKENS)
+            if rule is not None and is_written and rule.range != Range():
                 how = "clamp" if rule.outside is Outside.CLAMP else "reject"
                 span = self.table.policy.origin(section, holder.name).key_span("parameters", parameter.value)
                 yield Source(f"{kind} `{holder.name}`", f"{rule.range}, else {how}", span)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from route_run.table.attributes import Attributes
 from route_run.table.match import Region
-from route_run.table.pieces import all_requests, split, without
+from route_run.table.pieces import all_requests, overlap, split, without
 from route_run.table.table import Bound, Hook, Route, RoutingTable
 
 MOST_CELLS = 20_000
@@ -175,7 +175,7 @@ def _narrowed(now: _Waiting, piece: Region) -> _Waiting:
 
 
 def _touching(regions: Sequence[Region], piece: Region) -> list[Region]:
-    return [region for region in regions if (region & piece) is not None]
+    return [region for region in regions if overlap(region, piece)]
 
 
 def _admitted(table: RoutingTable) -> Region:

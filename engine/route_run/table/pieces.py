@@ -15,6 +15,7 @@ from route_run.table.values import ValueSet
 
 _EVERYTHING = ValueSet.everything()
 _NEEDS = tuple(Capability)
+_FEW = 8
 
 
 def all_requests() -> Region:
@@ -46,13 +47,24 @@ def without(region: Region, other: Region) -> Iterator[Region]:
         yield from _some(left, tokens=(high + 1, None))
 
 
+def overlap(one: Region, other: Region) -> bool:
+    """Whether two regions that are not empty share a request; quick where a dimension allows few values."""
+    if any(one.needs.get(need, wanted) is not wanted for need, wanted in other.needs.items()):
+        return False
+    both = frozenset(n for needs in (one.needs, other.needs) for n, wanted in needs.items() if wanted)
+    low = max(one.tokens[0], other.tokens[0], smallest_prompt(both))
+    if any(high is not None and high < low for high in (one.tokens[1], other.tokens[1])):
+        return False
+    return all(_meet(allowed, other.values[d]) for d, allowed in one.values.items() if d in other.values)
+
+
 def split(region: Region, other: Region) -> list[Region]:
     """A region as what is in another (first, when there is any) and the disjoint pieces of what is not."""
     inside = region & other
     return ([inside] if inside is not None else []) + list(without(region, other))
 
 
-def merged(regions: Iterable[Region], most: int = 2000) -> list[Region]:
+def merged(regions: Iterable[Region], most: int = 50_000) -> list[Region]:
     """The same requests in fewer regions, wherever two that differ in one dimension are one product.
 
     The regions have to be disjoint. More than ``most`` are returned as they are.
@@ -69,6 +81,15 @@ def merged(regions: Iterable[Region], most: int = 2000) -> list[Region]:
         found = _merged_by_tokens(found)
         if len(found) == before:
             return found
+
+
+def _meet(one: ValueSet, other: ValueSet) -> bool:
+    if one is other:
+        return True
+    for few, many in ((one, other), (other, one)):
+        if not few.rest and not few.prefixes and len(few.exact) <= _FEW:
+            return (few.absent and many.absent) or any(inside and text in many for text, inside in few.exact)
+    return not (one & other).is_empty
 
 
 def _only(

@@ -265,4 +265,6 @@ def _order(group: Group) -> tuple[object, ...]:
     riskiest = min((list(Risk).index(risk) for risk in group.risks), default=len(Risk))
     first = group.requests[0]
     texts = tuple((str(c.topic), c.before_text, c.after_text) for c in group.changes)
-    return (-len(group.risks), riskiest, first.way != Way(), _conditions(first.regions[0]), texts)
+    plans = (group.witness.before, group.witness.after)
+    is_idle = all(plan is not None and plan.stop is not None for plan in plans)  # refused before and after
+    return (-len(group.risks), riskiest, is_idle, first.way != Way(), _conditions(first.regions[0]), texts)

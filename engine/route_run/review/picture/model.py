@@ -13,7 +13,7 @@ from typing import Any
 from route_run.flow.decide import decide
 from route_run.flow.parameters import shown
 from route_run.flow.plan import Plan
-from route_run.policy import Range
+from route_run.policy import Parameter, Range
 from route_run.policy.model import Limits
 from route_run.review.effective import Effective, of_route, of_target, price_in_words
 from route_run.review.sample import options, request_of
@@ -117,6 +117,10 @@ class Picture:
 
     def as_json(self) -> dict[str, Any]:
         return {"version": 1, **asdict(self)}
+
+
+_IMPLIED = (Range(), Range(1, None))
+"""Ranges that no route has to write: of max_tokens the second."""
 
 
 def picture(loaded: Loaded) -> Picture:
@@ -258,7 +262,7 @@ class _Drawing:
 def _parameters(route: Route) -> Iterator[str]:
     for parameter, rule in route.rules.items():
         default = f" = {shown(rule.default)}" if rule.default is not None else ""
-        allowed = f", {rule.range}, else {rule.outside.value}" if rule.range != Range() else ""
+        allowed = f", {rule.range}, else {rule.outside.value}" if rule.range not in _IMPLIED else ""
         yield f"{parameter.value}{default}{allowed}"
 
 
@@ -275,9 +279,12 @@ def _worst(route: Route) -> Iterator[str]:
     count = len(targets)
     yield f"at most {count + 1} exchanges with {count} target{'' if count == 1 else 's'}"
     yield f"at most {upstream.timeouts.total:g} s in all"
-    waits = min(upstream.timeouts.total, (count + 1) * upstream.timeouts.first_content)
-    yield f"first content after at most {waits:g} s"
-    prices = [t.price.output * t.max_output_tokens / 1e6 if t.price is not None else None for t in targets]
+    rule = route.rules.get(Parameter.MAX_TOKENS)
+    allowed = rule.range if rule is not None else Range()
+    answers = [(Range(None, t.max_output_tokens) & allowed).max or 0 for t in targets]
+    prices = [
+        None if t.price is None else t.price.output * answer / 1e6 for t, answer in zip(targets, answers, strict=True)
+    ]
     known = [price for price in prices if price is not None]
     yield (
         f"the dearest answer costs {max(known):g} USD" if len(known) == count else "the price of an answer is not known"

@@ -46,6 +46,7 @@ function lane(route, number) {
 
 const lanes = data.routes.map(lane);
 $("routes").append(...lanes, make("p", {class: "empty", id: "none", hidden: "", text: "No route matches the filter."}));
+$("routes").classList.toggle("many", lanes.length > MOST_WIRED);
 const haystacks = data.routes.map((route) => [route.name, route.requests, route.description, route.owner, route.upstream,
   ...route.targets.map((target) => target.name), ...route.bounds.map((bound) => bound.bound)].join(" ").toLowerCase());
 
@@ -249,6 +250,7 @@ $("theme").addEventListener("click", () => {
   $("theme").setAttribute("aria-label", `Colours: ${words}`);
 });
 
+new ResizeObserver(redraw).observe($("map"));
 addEventListener("resize", redraw);
 addEventListener("scroll", redraw, {passive: true});
 $("endpoints").addEventListener("scroll", redraw, {passive: true});
