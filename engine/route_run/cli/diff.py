@@ -93,7 +93,7 @@ def _side(settings: Settings, named: str | None, stack: ExitStack) -> _Side:
     """The policy that an argument names; ends the command with its findings when it is invalid."""
     if named is None:
         return _checked(settings, "the working tree", load([Path(folder) for folder in settings.policy]))
-    if Path(named).is_dir():
+    if named and Path(named).is_dir():
         return _checked(settings, named, load([Path(named)]))
     into = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="route-run-")))
     folders = extract(named, [Path(folder) for folder in settings.policy], into)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -155,7 +156,8 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether errors are to be JSON; told from the arguments, because they may be what is wrong."""
-    return "--json" in arguments or "--events" in arguments
+    formats = [value for option, value in pairwise(arguments) if option == "--format"]
+    return "--json" in arguments or "--events" in arguments or "--format=json" in arguments or "json" in formats
 
 
 def _report(error: Exception, *, wants_json: bool) -> int:
