@@ -20,7 +20,7 @@ POLICY = f"""{BASE}tags:
   tier: {{values: [gold, silver], required: true}}
   tenant: {{}}
 guards:
-  names: {{patterns: [{{id: z, regex: zephyr, score: 1, must_match: [tell me of zephyr]}}], then: {{route: quarantine}}}}
+  names: {{patterns: [{{id: z, regex: zephyr, score: 1, must_match: [on zephyr]}}], then: {{route: quarantine}}}}
   bad: {{patterns: [{{id: bomb, regex: bomb, score: 1}}]}}
 bounds:
   all: {{match: {{}}, guards: [names, bad], parameters: {{temperature: {{max: 0.9, outside: clamp}}}}}}

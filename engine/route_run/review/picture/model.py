@@ -286,9 +286,8 @@ def _worst(route: Route) -> Iterator[str]:
         None if t.price is None else t.price.output * answer / 1e6 for t, answer in zip(targets, answers, strict=True)
     ]
     known = [price for price in prices if price is not None]
-    yield (
-        f"the dearest answer costs {max(known):g} USD" if len(known) == count else "the price of an answer is not known"
-    )
+    is_known = len(known) == count
+    yield f"one answer costs at most {max(known):g} USD" if is_known else "what an answer costs is not known"
 
 
 def _limits(limits: Limits | None) -> Iterator[str]:
