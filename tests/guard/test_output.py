@@ -80,6 +80,11 @@ ANSWERS = {
     "escaped reference": Row(
         {"$defs": {"a/b~c": {"type": "string"}}, "$ref": "#/$defs/a~1b~0c"}, "1", "answer: not of the type string"
     ),
+    "same items": Row(
+        {"uniqueItems": True}, '[{"a": 1, "b": 2}, {"b": 2, "a": 1.0}]', "answer: does not satisfy uniqueItems: True"
+    ),
+    "different items": Row({"uniqueItems": True}, '[1, true, "1", null, [], {}, [1], {"a": 1}, [[]]]', None),
+    "items that may be the same": Row({"uniqueItems": False}, "[1, 1]", None),
     "boolean schema": Row(True, '"anything"', None),
 }
 
@@ -120,7 +125,10 @@ HOSTILE = {
     "long": '"' + "x" * 1_000_000 + '"',
     "one key often": "{" + ", ".join(['"a": 1'] * 10_000) + "}",
     "many keys": "{" + ", ".join(f'"k{n}": 1' for n in range(10_000)) + "}",
+    "many items": "[" + ", ".join(f'{{"k": {n}}}' for n in range(10_000)) + "]",
     "byte order mark": "\ufeff{}",
+    "text to backtrack in": '"' + "a" * 40 + '!"',
+    "key to backtrack in": '{"' + "k" * 40 + '!": 1}',
 }
 SCHEMAS = {
     "anything": {},
@@ -130,7 +138,12 @@ SCHEMAS = {
     "whole": {"multipleOf": 7, "maximum": 1e300},
     "integer": {"type": "integer"},
     "unique": {"uniqueItems": True, "minItems": 1},
-    "pattern": {"pattern": "^(a+)+$", "patternProperties": {"^(k+)+$": {"type": "number"}}},
+    "pattern": {
+        "pattern": "^(a+)+$",
+        "patternProperties": {"^(k+)+$": {"type": "number"}},
+        "additionalProperties": {"type": "number"},
+    },
+    "large pattern": {"pattern": r"^\pL{350}$"},
     "closed": {"patternProperties": {"^k[0-9]+$": {"type": "number"}}, "additionalProperties": False},
     "const": {"const": {"a": [1, 2, {"b": None}]}},
 }
@@ -225,10 +238,26 @@ REFUSED = {
     "null": (None, "not a JSON Schema"),
     "unknown type": ({"type": "text"}, "not a JSON Schema"),
     "too deep": (b"[" * 100_000, "not a JSON document"),
-    "remote reference": ({"$ref": "https://evil.example/schema"}, "does not point into the schema itself"),
-    "reference to a file": ({"$ref": "other.json"}, "does not point into the schema itself"),
-    "file url": ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "does not point into the schema itself"),
+    "remote reference": ({"$ref": "https://evil.example/schema"}, "does not point to a schema in the same file"),
+    "reference to a file": ({"$ref": "other.json"}, "does not point to a schema in the same file"),
+    "file url": ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "`$ref: file:///etc/passwd`"),
     "reference to nothing": ({"$ref": "#/$defs/gone"}, "`$ref: #/$defs/gone`"),
+    "reference to a list": ({"required": ["a"], "properties": {"a": {"$ref": "#/required"}}}, "`$ref: #/required`"),
+    "reference into a list": ({"allOf": [{}], "$ref": "#/allOf/x"}, "`$ref: #/allOf/x`"),
+    "reference into a number": ({"minimum": 5, "$ref": "#/minimum/x"}, "`$ref: #/minimum/x`"),
+    "reference to an example": ({"examples": [{"pattern": "(?=a)"}], "$ref": "#/examples/0"}, "`$ref: #/examples/0`"),
+    "reference to no url": ({"$ref": "http://["}, "`$ref: http://[`"),
+    "id that is no url": ({"$id": "https://x.example", "items": {"$id": "http://["}}, "an `$id` cannot be used"),
+    "reference beside an id": (
+        {"$defs": {"t": {}}, "properties": {"a": {"$id": "urn:x", "$ref": "#/$defs/t"}}},
+        "`$ref: #/$defs/t` does not point to a schema in the same file",
+    ),
+    "NaN": (b'{"multipleOf": NaN}', "NaN is not JSON"),
+    "half of a surrogate pair": ({"pattern": "\ud800"}, "half of a surrogate pair is not a character"),
+    "patterns for what is evaluated": (
+        {"allOf": [{"patternProperties": {"^a": {}}}], "unevaluatedProperties": False},
+        "`unevaluatedProperties` cannot be used with `patternProperties`",
+    ),
     "remote dynamic reference": ({"$dynamicRef": "https://evil.example/x#y"}, "`$dynamicRef:"),
     "look-ahead": ({"pattern": "(?=a)b"}, "the pattern `(?=a)b` cannot be used"),
     "look-behind": ({"items": {"pattern": "(?<!a)b"}}, "cannot be used"),
@@ -240,17 +269,7 @@ REFUSED = {
 @pytest.mark.parametrize(("schema", "words"), REFUSED.values(), ids=[name.replace(" ", "-") for name in REFUSED])
 def test_a_schema_that_cannot_be_used_is_refused_in_words(schema, words):
     assert words in refusal(schema)
-
-
-def test_a_reference_that_points_at_no_schema_is_refused():
-    assert refusal({"required": ["a"], "properties": {"a": {"$ref": "#/required"}}})
-
-
-def test_a_reference_inside_a_part_with_an_id_of_its_own_is_refused_or_works():
-    schema = {"$defs": {"t": {"type": "string"}}, "properties": {"a": {"$id": "urn:x", "$ref": "#/$defs/t"}}}
-    compiled = compile_schema(json.dumps(schema).encode())
-    if isinstance(compiled, OutputCheck):
-        assert compiled.reason('{"a": 1}') == "answer['a']: not of the type string"
+    assert refusal(schema).encode()
 
 
 USABLE = {
@@ -274,14 +293,32 @@ def test_a_schema_that_only_looks_unusable_is_used(schema, answer):
     assert compiled.reason(answer) is None
 
 
-@pytest.mark.parametrize("keyword", ["additionalProperties", "unevaluatedProperties"])
-def test_keys_are_held_to_patterns_by_one_engine_only(keyword):
-    # Python's `$` also matches before a final newline; RE2's does not
-    schema = {"patternProperties": {"^ab$": {"type": "number"}}, keyword: False}
-    compiled = compile_schema(json.dumps(schema).encode())
-    if isinstance(compiled, OutputCheck):  # refusing the schema would do as well
-        assert compiled.reason('{"ab": 1}') is None
-        assert compiled.reason('{"ab\\n": "x"}') == "answer: holds a field that the schema does not know"
+# Python's `$` also matches before a final newline; RE2's does not
+ONE_ENGINE = {
+    "beside other keys": ({"patternProperties": {"^a$": {}}, "additionalProperties": False}, '{"a\\n": 1}'),
+    "below a dialect": (
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "items": {"$ref": "#"}, "pattern": "^a$"},
+        '["a\\n"]',
+    ),
+    "in another dialect": (
+        {"items": {"$id": "urn:x", "$schema": "http://json-schema.org/draft-07/schema#", "pattern": "^a$"}},
+        '["a\\n"]',
+    ),
+}
+
+
+@pytest.mark.parametrize(("schema", "answer"), ONE_ENGINE.values(), ids=[name.replace(" ", "-") for name in ONE_ENGINE])
+def test_patterns_are_searched_for_by_one_engine_only(schema, answer):
+    assert check(schema).reason(answer.replace("\\n", "")) is None
+    assert check(schema).reason(answer) is not None
+
+
+def test_keys_that_no_pattern_takes_are_held_to_the_schema_of_the_others():
+    compiled = check(
+        {"properties": {"a": {}}, "patternProperties": {"^n_": {}}, "additionalProperties": {"type": "null"}}
+    )
+    assert compiled.reason('{"a": 1, "n_a": 1, "b": null}') is None
+    assert compiled.reason('{"b": 1}') == "answer[…]: not of the type null"
 
 
 # -- samples -----------------------------------------------------------------------------------------

@@ -190,6 +190,7 @@ BROKEN = {
     "in-an-open-list": "routes:\n  q:\n    upstream: main\n    match:\n      tags: [\n",
     "in-the-targets": "upstreams:\n  u:\n    targets:\n      - {endpoint: first\n",
     "before-anything": "\troutes: {}\n",
+    "in-the-ledger": "ledger:\n  retention: 5d\n  capture: [\n",
     "in-the-limits": "bounds:\n  b:\n    match: {}\n    parameters: {temperature: {min: 1, max: [\n",
 }
 
@@ -211,8 +212,9 @@ def test_what_a_broken_file_may_define_is_not_missed():
     assert "RR203 more.yaml" not in errors(files)
 
 
-def test_what_a_broken_pack_may_define_is_not_missed():
-    files = {"base.yaml": f"{BASE}guards:\n  g: {{packs: [company/names@1]}}\n", "n.pack.yaml": "version: [\n"}
+def test_a_broken_pack_keeps_its_name():
+    text = PACK.replace("score: 1}]", "score: [")
+    files = {"base.yaml": f"{BASE}guards:\n  g: {{packs: [company/names@1]}}\n", "n.pack.yaml": text}
     assert errors(files) == ["RR002 n.pack.yaml"]
 
 

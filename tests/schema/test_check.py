@@ -49,6 +49,13 @@ ONE_FAULT = [
     ("number for a duration", "version: 1\nledger: {retention: 5}", "RR107"),
     ("misspelt required field", "version: 1\nroutes: {a: {upstraem: main}}", "RR103"),
     ("misspelt key of a login", ENDPOINT + "    auth: {api_kye: '${K}'}", "RR103"),
+    ("reference for a network", ENDPOINT + "    allow_networks: ['${NETWORK}']", "RR106"),
+    ("misspelt choice of a login", ENDPOINT + "    auth: {oath2: {client_id: a, client_secret: '${S}'}}", "RR103"),
+    (
+        "misspelt list of references",
+        "version: 1\nwebhooks: {w: {match: {}, events: [failed], url: '${URL}', secret: ['${S}']}}",
+        "RR103",
+    ),
     ("misspelt choice of a check", "version: 1\nroutes: {a: {upstream: main, verify: {json_shema: a.json}}}", "RR103"),
     ("a value the reader refused", "version: 1\nledger: {capture: no}", "RR004"),
     ("a list with a value the reader refused", "version: 1\ntags: {desk: {values: [gold, no]}}", "RR004"),
@@ -81,6 +88,12 @@ def test_a_condition_without_a_value_is_not_told_to_quote_it():
     assert "quote" not in finding.help
 
 
+def test_nothing_is_told_to_be_an_empty_mapping_only_where_that_would_do():
+    (match, route) = checked("version: 1\nroutes: {a: {match: , upstream: main}, b: }")
+    assert "`{}`" in match.help
+    assert "`{}`" not in route.help
+
+
 def test_a_quoted_truth_value_is_told_to_lose_its_quotes():
     (finding,) = checked('version: 1\nroutes: {a: {upstream: main, callable: "true"}}')
     assert "quotes" in finding.help
@@ -97,7 +110,7 @@ def test_a_repeated_entry_is_named():
     (finding,) = checked("version: 1\ntags: {desk: {values: [gold, silver, gold]}}")
     assert finding.code.value == "RR105"
     assert "gold" in finding.message
-    assert "silver" not in finding.message
+    assert finding.span.start.column == 38
 
 
 @pytest.mark.parametrize("value", ["text\n", "a\n"], ids=["word", "letter"])
@@ -110,6 +123,11 @@ def test_a_missing_field_points_at_the_key_of_its_item():
     text = "version: 1\nupstreams:\n  main: {}\n"
     (finding,) = checked(text)
     assert fragment(text, finding.span) == "main"
+
+
+def test_what_may_stand_after_the_break_of_a_document_is_not_missed():
+    findings = checked("routes: {a: {callable: 5, upstream: main}, b: {callable: true")
+    assert set(codes(findings)) == {"RR101", "RR002"}
 
 
 def test_a_wrong_value_points_at_the_value():
@@ -146,12 +164,19 @@ SECRETS = {
     "with-a-tag": f"auth: {{api_key: !env {CANARY}}}",
     "with-an-anchor": f"auth: {{api_key: &key {CANARY}}}",
     "in-a-misspelt-field": f"auth: {{api_kye: {CANARY}}}",
-    "given-twice": f"auth: {{api_key: '${{KEY}}', api_key: {CANARY}}}",
     "of-oauth2": f"auth: {{oauth2: {{client_id: a, client_secret: {CANARY}}}}}",
     "before-a-syntax-error": f"auth: {{api_key: {CANARY}, x: [}}",
     "of-a-url": "proxy: http://desk:4711@proxy.example:3128",
     "of-a-url-with-a-slash": "proxy: http://desk:k4711/x@proxy.example:3128",
     "of-a-user-alone": "proxy: http://4711@proxy.example:3128",
+    "of-a-url-beside-a-reference": "proxy: http://desk:4711@${PROXY_HOST}",
+    "for-a-list-of-them": (
+        f"labels: {{}}\nwebhooks: {{w: {{match: {{}}, events: [failed], url: '${{URL}}', secrets: {CANARY}}}}}"
+    ),
+    "twice-in-a-list": (
+        "labels: {}\nwebhooks: {w: {match: {}, events: [failed], url: '${URL}', "
+        f"secrets: [{CANARY}, {CANARY}]}}}}"
+    ),
 }
 
 
@@ -162,6 +187,12 @@ def test_a_secret_in_a_document_is_in_no_report_of_it(text):
     assert any(finding.is_error for finding in findings)
     assert "4711" not in as_text(findings, {"policy.yaml": source})
     assert "4711" not in as_json(findings, 1)
+
+
+def test_one_reference_where_a_list_of_them_is_due_is_no_secret():
+    findings = checked("version: 1\nwebhooks: {w: {match: {}, events: [failed], url: '${URL}', secrets: '${KEY}'}}")
+    assert codes(findings) == ["RR101"]
+    assert "is a list, not" in findings[0].message
 
 
 @pytest.mark.parametrize("value", ["${KEY}", "${file:/run/secrets/key}", "${_k1}"])

@@ -59,9 +59,9 @@ def test_what_decodes_is_checked_and_compiled_without_an_error_of_ours(data):
 def test_a_whole_number_written_as_a_fraction_is_a_release_too():
     text = "version: 1\npack: company/names\nrelease: 2.0\npatterns: [{id: a, regex: a, score: 1}]\n"
     document, _ = read(text, Kind.PACK)
-    refused = errors(schema.check(document))
+    assert errors(schema.check(document)) == []
     policy, _ = policies.decode(Reading((document,), ()), [])
-    assert refused or list(policy.packs) == ["company/names@2"]
+    assert list(policy.packs) == ["company/names@2"]
 
 
 @pytest.mark.parametrize("instant", ["20261201T220000Z", "2026-W49-2T22:00:00Z", "2026-12-01T22:00:00.5+01:00"])

@@ -88,6 +88,7 @@ def test_a_field_explains_itself(name, place, node):
 
 @pytest.mark.parametrize(("name", "place", "node"), EXAMPLES, ids=ids(EXAMPLES))
 def test_the_examples_of_a_node_hold(name, place, node):
+    assert node["examples"] != []
     for example in node["examples"]:
         assert errors(name, node, example) == []
 

@@ -165,6 +165,13 @@ def test_a_missing_folder_is_a_finding_that_names_the_way_to_start(tmp_path):
     assert "route-run init" in reading.findings[0].help
 
 
+def test_a_folder_that_cannot_be_looked_at_is_a_finding(tmp_path):
+    write_policy(tmp_path, {"a.yaml": "version: 1"})
+    reading = read_folders([tmp_path / ("x" * 300), tmp_path])
+    assert codes(reading.findings) == ["RR001"]
+    assert (names(reading), reading.is_complete) == (["a.yaml"], False)
+
+
 def test_an_empty_folder_is_a_finding(tmp_path):
     write_policy(tmp_path, {"readme.md": "nothing"})
     reading = read_folders([tmp_path])
@@ -189,12 +196,6 @@ def test_several_folders_are_one_policy(tmp_path):
     write_policy(tmp_path / "prod", {"b.yaml": "version: 1"})
     reading = read_folders([tmp_path / "common", tmp_path / "prod"])
     assert (names(reading), reading.findings) == (["a.yaml", "b.yaml"], ())
-
-
-def test_the_same_folder_twice_is_read_once(tmp_path):
-    write_policy(tmp_path, {"a.yaml": "version: 1"})
-    reading = read_folders([tmp_path, tmp_path])
-    assert (names(reading), reading.findings) == (["a.yaml"], ())
 
 
 def test_a_folder_inside_another_is_read_once(tmp_path):

@@ -15,13 +15,15 @@ from route_run.text.nearest import listed, nearest
 
 def compile_guards(policy: Policy) -> tuple[dict[str, Scanner], list[Finding]]:
     """Every guard whose patterns all compile, and findings for the others."""
-    findings = list(_pack_findings(policy))
+    of_packs = {key: list(_pack_findings(policy, key)) for key in policy.packs}
+    findings = [finding for found in of_packs.values() for finding in found]
     scanners: dict[str, Scanner] = {}
     for name, guard in policy.guards.items():
         problems = [*_unknown_packs(policy, name, guard), *_bad_patterns(policy, name, guard)]
-        findings += problems
-        if not problems:
+        if not problems and not any(of_packs.get(reference) for reference in guard.packs):
             scanners[name] = _scanner(name, guard, policy)
+            problems += _too_large(policy, scanners[name])
+        findings += problems
     return scanners, findings
 
 
@@ -81,20 +83,29 @@ def _bad_patterns(policy: Policy, name: str, guard: Guard) -> Iterator[Finding]:
         yield from _bad_pattern(pattern, origin.span("patterns", index, "regex"))
 
 
-def _pack_findings(policy: Policy) -> Iterator[Finding]:
-    for key, pack in policy.packs.items():
-        document = policy.origin("packs", key).document
-        seen: set[str] = set()
-        for index, pattern in enumerate(pack.patterns):
-            yield from _bad_pattern(pattern, document.span_of(("patterns", index, "regex")))
-            if pattern.id in seen:
-                yield Finding(
-                    Code.DEFINED_TWICE,
-                    document.span_of(("patterns", index, "id")),
-                    f"a second pattern has the id `{pattern.id}`",
-                    help="ids are unique within a pack",
-                )
-            seen.add(pattern.id)
+def _too_large(policy: Policy, scanner: Scanner) -> Iterator[Finding]:
+    if scanner.problem:
+        yield Finding(
+            Code.BAD_PATTERN,
+            policy.origin("guards", scanner.guard).key_span(),
+            f"the guard `{scanner.guard}` cannot be used: {scanner.problem}",
+            help="use smaller repetitions, or divide the patterns among several guards",
+        )
+
+
+def _pack_findings(policy: Policy, key: str) -> Iterator[Finding]:
+    document = policy.origin("packs", key).document
+    seen: set[str] = set()
+    for index, pattern in enumerate(policy.packs[key].patterns):
+        yield from _bad_pattern(pattern, document.span_of(("patterns", index, "regex")))
+        if pattern.id in seen:
+            yield Finding(
+                Code.DEFINED_TWICE,
+                document.span_of(("patterns", index, "id")),
+                f"a second pattern has the id `{pattern.id}`",
+                help="ids are unique within a pack",
+            )
+        seen.add(pattern.id)
 
 
 def _bad_pattern(pattern: Pattern, span: Span) -> Iterator[Finding]:

@@ -7,10 +7,13 @@ linear-time engine, and an answer that is too deep to be read is simply not acce
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
-from route_run.guard.scanner import problem_of
+from route_run.guard.scanner import options, problem_of, searchable
+
+_Part: TypeAlias = tuple[dict[str, Any], Any]
 
 MAX_MESSAGE = 300
 """Longest reason in characters: it goes into records and onto terminals."""
@@ -35,10 +38,9 @@ class OutputCheck:
             found = next(iter(self._validator.iter_errors(value)), None)
         except RecursionError:
             return "nested too deep to be checked"
-        if found is None:
-            return None
-        place = "".join(f"[{key!r}]" for key in found.absolute_path)
-        return _short(f"answer{place}: {_without_value(found)}")
+        except OverflowError:
+            return "holds a number that is too large to be checked"
+        return None if found is None else _short(f"answer{_place(found)}: {_without_value(found)}")
 
     def sample(self) -> str:
         """An answer that a simulation can give: the schema's first example, or an empty object."""
@@ -48,67 +50,88 @@ class OutputCheck:
 
 def compile_schema(content: bytes) -> OutputCheck | str:
     """The check for a JSON Schema file, or in words why it cannot be used."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, FormatChecker
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import extend
     from referencing import Registry
 
     try:
-        schema = json.loads(content)
-        Draft202012Validator.check_schema(schema)
+        schema = json.loads(content, parse_constant=_refuse_constant)
+        # no formats: whether a pattern can be used is for the engine to say that searches for it
+        Draft202012Validator.check_schema(schema, format_checker=FormatChecker(()))
     except (ValueError, RecursionError) as error:
         return _short(f"not a JSON document: {error}")
     except SchemaError as error:
         return _short(f"not a JSON Schema: {error.message}")
-    if (problem := _problem_in(schema, schema)) is not None:
-        return problem
-    kind = extend(  # type: ignore[no-untyped-call]  # its stub leaves types out
-        Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties}
-    )
+    try:
+        parts = _parts(schema)
+        problem = _problem_in(parts)
+    except ValueError as error:
+        return _short(f"an `$id` cannot be used: {error}")
+    if problem is not None:
+        return _short(problem)
+    for part, _ in parts:
+        part.pop("$schema", None)  # a validator that meets one goes on as that dialect's own, without our patterns
+    keywords = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+        "uniqueItems": _unique_items,
+    }
+    kind = extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]  # its stub leaves types out
     return OutputCheck(schema, kind(schema, registry=Registry()))
 
 
-def _problem_in(node: Any, root: Any) -> str | None:
+def _parts(schema: Any) -> list[_Part]:
+    """A schema and every schema within it, each with what its references are resolved by."""
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    parts: list[_Part] = []
+    waiting = [(schema, Registry().resolver_with_root(DRAFT202012.create_resource(schema)))]
+    while waiting:
+        part, resolver = waiting.pop()
+        if isinstance(part, dict):  # the others are true and false
+            parts.append((part, resolver))
+            inner = DRAFT202012.subresources_of(part)
+            waiting += [(each, resolver.in_subresource(DRAFT202012.create_resource(each))) for each in inner]
+    return parts
+
+
+def _problem_in(parts: Sequence[_Part]) -> str | None:
     """The first reference or pattern of a schema that cannot be used."""
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, list):
-            stack += here
-        if not isinstance(here, dict):
-            continue
+    schemas = {id(part) for part, _ in parts}
+    for part, resolver in parts:
         for keyword in ("$ref", "$dynamicRef"):
-            reference = here.get(keyword)
-            if isinstance(reference, str) and not _resolves(reference, root):
-                return _short(f"`{keyword}: {reference}` does not point into the schema itself")
-        for pattern in [here.get("pattern"), *(here.get("patternProperties") or {})]:
-            if isinstance(pattern, str) and (problem := problem_of(pattern)):
-                return _short(f"the pattern `{pattern}` cannot be used: {problem}")
-        stack += here.values()
+            if keyword in part and not _is_schema(_target(part[keyword], resolver), schemas):
+                return f"`{keyword}: {part[keyword]}` does not point to a schema in the same file"
+        for pattern in (*part.get("patternProperties", ()), *([part["pattern"]] if "pattern" in part else ())):
+            if problem := problem_of(pattern):
+                return f"the pattern `{pattern}` cannot be used: {problem}"
+    keywords = {keyword for part, _ in parts for keyword in part}
+    if {"patternProperties", "unevaluatedProperties"} <= keywords:
+        return "`unevaluatedProperties` cannot be used with `patternProperties`; use `additionalProperties`"
     return None
 
 
-def _resolves(reference: str, root: Any) -> bool:
-    if reference == "#":
-        return True
-    if not reference.startswith("#/"):
-        return False
-    node = root
-    for part in reference[2:].split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, dict) and key in node:
-            node = node[key]
-        else:
-            return False
-    return True
+def _target(reference: str, resolver: Any) -> Any:
+    """What a reference points to, None when that is nothing."""
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return resolver.lookup(reference).contents
+    except (Unresolvable, TypeError, ValueError):  # a step into a number or a list: it has no such key
+        return None
+
+
+def _is_schema(target: Any, schemas: Collection[int]) -> bool:
+    return isinstance(target, bool) or id(target) in schemas
 
 
 def _searches(pattern: str, text: str) -> bool:
     import re2
 
-    return re2.search(pattern, text) is not None
+    return re2.search(pattern, searchable(text), options(case_sensitive=True)) is not None
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Any:
@@ -127,6 +150,47 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: An
                 yield from validator.descend(value, subschema, path=key, schema_path=pattern)
 
 
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Any:
+    from jsonschema.exceptions import ValidationError
+
+    if not isinstance(instance, dict):
+        return
+    for key, value in instance.items():
+        if key in schema.get("properties", ()) or any(_searches(p, key) for p in schema.get("patternProperties", ())):
+            continue
+        if allowed is False:
+            yield ValidationError("an unknown field")
+        else:
+            yield from validator.descend(value, allowed, path=key)
+
+
+def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Any:
+    """The library's own compares each item with each other."""
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and isinstance(instance, list) and len(set(map(_identity, instance))) < len(instance):
+        yield ValidationError("items that are equal")
+
+
+def _identity(value: Any) -> Hashable:
+    """The same for values that JSON takes for equal: 1 and 1.0 are, 1 and true are not."""
+    match value:
+        case bool():
+            return (bool, value)
+        case list():
+            return (list, *map(_identity, value))
+        case dict():
+            return frozenset((key, _identity(item)) for key, item in value.items())
+    return value  # type: ignore[no-any-return]  # a text, a number or null
+
+
+def _place(error: Any) -> str:
+    """Where in the answer; fields that the schema does not name are text of the answer."""
+    named = set(error.absolute_schema_path)
+    keys = (repr(key) if isinstance(key, int) or key in named else "…" for key in error.absolute_path)
+    return "".join(f"[{key}]" for key in keys)
+
+
 def _without_value(error: Any) -> str:
     """What a validator says, without the offending value: answers do not belong into records."""
     expected = error.validator_value
@@ -140,6 +204,8 @@ def _without_value(error: Any) -> str:
             return "holds a field that the schema does not know"
         case "enum" | "const":
             return f"not one of {expected}"
+        case None:
+            return "not allowed by the schema"
         case _:
             return f"does not satisfy {error.validator}: {expected!r}"
 
@@ -149,4 +215,5 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _short(text: str) -> str:
+    text = searchable(text).decode()  # schemas may quote half of a surrogate pair, which nobody could print
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

@@ -45,10 +45,10 @@ class Verdict:
         return bool(self.problem) or self.score >= self.threshold
 
 
-def options() -> Any:
-    """How patterns are read: RE2 syntax, case ignored, a cap on memory."""
+def options(*, case_sensitive: bool = False) -> Any:
+    """How patterns are read: RE2 syntax, a cap on memory; prompts are searched whatever the case."""
     chosen = re2.Options()
-    chosen.case_sensitive = False
+    chosen.case_sensitive = case_sensitive
     chosen.log_errors = False
     chosen.max_mem = _MEMORY
     return chosen
@@ -61,7 +61,14 @@ def problem_of(regex: str) -> str:
     except re2.error as error:
         detail = error.args[0] if error.args else str(error)
         return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+    except UnicodeEncodeError:
+        return "half of a surrogate pair is not a character"
     return ""
+
+
+def searchable(text: str) -> bytes:
+    """A text as the engine takes it; half of a surrogate pair, which has no bytes, becomes a question mark."""
+    return text.encode("utf-8", "replace")
 
 
 class Scanner:
@@ -79,27 +86,36 @@ class Scanner:
         for pattern in self.patterns:
             self._set.Add(pattern.regex)
         self._set.Add(re2.escape(_SENTINEL))
-        self._set.Compile()
-        # a set that is too large for its memory finds nothing and says nothing: a guard that cannot run rejects
-        self._works = bool(self._set.Match(_SENTINEL))
+        self.problem = "" if self._works() else "the patterns are too large to be searched for together"
+
+    def _works(self) -> bool:
+        """Whether the set fits into its memory: else it cannot be compiled, or finds nothing and says nothing."""
+        try:
+            self._set.Compile()
+        except re2.error:
+            return False
+        return bool(self._set.Match(_SENTINEL))
 
     def scan(self, texts: Sequence[str]) -> Verdict:
-        """The verdict over texts, each alone and all joined by newlines; never raises for a text."""
-        if not self._works:
-            return self._verdict((), "the patterns are too large to be searched for together")
+        """The verdict over texts, each alone and all joined by newlines; never raises for a text.
+
+        A guard with a ``problem`` cannot run, and rejects.
+        """
+        if self.problem:
+            return self._verdict(())
         found: set[int] = set()
         for view in _views(texts):
-            found.update(self._set.Match(view) or ())
+            found.update(self._set.Match(searchable(view)) or ())
         found.discard(len(self.patterns))
         return self._verdict(sorted(found))
 
-    def _verdict(self, found: Iterable[int], problem: str = "") -> Verdict:
+    def _verdict(self, found: Iterable[int]) -> Verdict:
         hits = [self.patterns[index] for index in found]
         # scores are decimal fractions: 0.1 + 0.7 has to reach 0.8
         score = min(1.0, round(sum(pattern.score for pattern in hits), 6))
         ids = tuple(pattern.id for pattern in hits)
-        action = Action.REJECT if problem else self.action
-        return Verdict(self.guard, score, self.threshold, ids, action, self.destination, problem)
+        action = Action.REJECT if self.problem else self.action
+        return Verdict(self.guard, score, self.threshold, ids, action, self.destination, self.problem)
 
 
 def _views(texts: Sequence[str]) -> Iterable[str]:

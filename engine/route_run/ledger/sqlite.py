@@ -105,14 +105,16 @@ class SqliteLedger:
     async def _write_all(self, writes: MemoryObjectReceiveStream[_Write], largest: int) -> None:
         """Ends when the ledger is closed, not when it is cancelled: a cancelled request has a record too."""
         with anyio.CancelScope(shield=True):
-            async with writes:
-                async for first in writes:
-                    group = [first, *_waiting(writes, largest - 1)]
-                    error = await anyio.to_thread.run_sync(self._store, [e for w in group for e in w.entries])
-                    for write in group:
-                        write.error = error
-                        write.done.set()
-            self._idle.set()
+            try:
+                async with writes:
+                    async for first in writes:
+                        group = [first, *_waiting(writes, largest - 1)]
+                        error = await anyio.to_thread.run_sync(self._store, [e for w in group for e in w.entries])
+                        for write in group:
+                            write.error = error
+                            write.done.set()
+            finally:
+                self._idle.set()  # after a defect too: closing waits for it, shielded
 
     def _store(self, entries: Sequence[tuple[Entry, str]]) -> str | None:
         """Store entries in one transaction; returns why they could not be, in words."""

@@ -17,6 +17,10 @@ from route_run.text.nearest import listed, nearest
 
 Findings = Iterator[Finding]
 
+_LEFT_OUT = frozenset((Code.FILE_NAME, Code.SYMLINK, Code.NO_POLICY, Code.TOO_LARGE))
+_MAY_BE_DEFINED = frozenset((Code.UNKNOWN_NAME, Code.UNDECLARED_TAG, Code.NO_WAY_IN))
+"""What seems to be missing may stand in a file that was refused, or not read to its end."""
+
 
 def check(policy: Policy) -> list[Finding]:
     """All findings about references, tags and ranges of a decoded policy."""
@@ -30,11 +34,8 @@ def check(policy: Policy) -> list[Finding]:
         _check_webhooks,
     )
     findings = list(chain.from_iterable(check(policy) for check in checks))
-    if policy.reading.is_complete:
-        return findings
-    # a file that could not be read to its end may define what seems to be missing
-    may_be_defined = {Code.UNKNOWN_NAME, Code.UNDECLARED_TAG, Code.NO_WAY_IN}
-    return [f for f in findings if f.code not in may_be_defined]
+    was_read_whole = policy.reading.is_complete and not any(f.code in _LEFT_OUT for f in policy.reading.findings)
+    return findings if was_read_whole else [f for f in findings if f.code not in _MAY_BE_DEFINED]
 
 
 def _check_upstreams(policy: Policy) -> Findings:

@@ -12,6 +12,7 @@ from typing import Any
 from route_run.errors import Code, Finding, Label, Span
 from route_run.policy.model import Ledger, Pack
 from route_run.policy.policy import SECTIONS, Origin, Policy, digest_of
+from route_run.schema.cut import is_cut
 from route_run.text import Document, Kind, Reading, read_named_file
 
 _NAMED_FILES = (("endpoints", ("ca_file",)), ("webhooks", ("ca_file",)), ("routes", ("verify", "json_schema")))
@@ -33,7 +34,7 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
         if isinstance(document.data, dict):
             _merge(merged, document)
     faulty = _Faults(findings)
-    files = _named_files(merged)
+    files = _named_files(merged, faulty)
     decoded = {
         section: {
             name: model.model_validate(raw)
@@ -72,7 +73,7 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
 
 
 class _Faults:
-    """Which items have an error within them."""
+    """Which items have an error within them, or were being read where their document breaks off."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self._spans: dict[str, list[Span]] = {}
@@ -80,7 +81,12 @@ class _Faults:
             if finding.is_error:
                 self._spans.setdefault(finding.span.path, []).append(finding.span)
 
+    def in_file(self, document: Document) -> bool:
+        return document.path in self._spans
+
     def touch(self, origin: Origin) -> bool:
+        if is_cut(origin.document, origin.keys):
+            return True
         spans = self._spans.get(origin.document.path)
         if not spans:
             return False
@@ -142,9 +148,9 @@ def _merge_ledger(merged: _Merged, document: Document, raw: Any) -> None:
 
 def _merge_pack(merged: _Merged, document: Document, data: dict[str, Any]) -> None:
     name, release = data.get("pack"), data.get("release")
-    if not isinstance(name, str) or not isinstance(release, int):
+    if not isinstance(name, str) or not isinstance(release, int | float) or release != int(release):
         return  # the schema has said so
-    key = f"{name}@{release}"
+    key = f"{name}@{int(release)}"
     origin = Origin(document, ("pack",))
     first = merged.origins.setdefault(("packs", key), origin)
     if name.startswith("builtin/"):
@@ -178,18 +184,19 @@ def _ledger(merged: _Merged, faulty: _Faults) -> Ledger:
 
 
 def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
-    whole = {key: Origin(merged.origins["packs", key].document, ("patterns",)) for key in merged.packs}
     return {
         key: Pack.model_validate(raw)
         for key, raw in merged.packs.items()
-        if not faulty.touch(whole[key]) and not faulty.touch(merged.origins["packs", key])
+        if not faulty.in_file(merged.origins["packs", key].document)
     }
 
 
-def _named_files(merged: _Merged) -> dict[tuple[str, str, str], bytes]:
+def _named_files(merged: _Merged, faulty: _Faults) -> dict[tuple[str, str, str], bytes]:
     files: dict[tuple[str, str, str], bytes] = {}
     for section, name, keys, file_name in _file_names(merged):
         origin = merged.origins[section, name]
+        if faulty.touch(origin):
+            continue  # its finding comes first
         found = read_named_file(origin.document.folder, file_name)
         if found.problem:
             merged.findings.append(

@@ -30,10 +30,7 @@ def _lines(plan: Plan, table: RoutingTable, deferred: Sequence[Finding], answer:
     yield from _rows("", (f"{r.subject}: {r.text}" for r in _reasons(plan, Stage.TAGS)))
     yield from _rows("route", _route(plan, table))
     yield from _rows("bounds", (f"{name}  ({table.span('bounds', name)})" for name in plan.bounds))
-    flagged = {v.guard: ": flagged" for v in plan.verdicts if v.fired and v.action is Action.FLAG}
-    yield from _rows(
-        "guards", (f"{r.subject}: {r.text}{flagged.get(r.subject, '')}" for r in _reasons(plan, Stage.GUARDS))
-    )
+    yield from _rows("guards", _guards(plan))
     yield from _rows(
         "parameters", (f"{r.text}  ({r.subject})" if r.subject else r.text for r in _reasons(plan, Stage.PARAMETERS))
     )
@@ -86,6 +83,12 @@ def _route(plan: Plan, table: RoutingTable) -> Iterator[str]:
     for reason in _reasons(plan, Stage.ROUTE):
         place = f"  ({table.span('routes', reason.subject)})" if reason.subject in table.routes else ""
         yield f"{reason.subject}: {reason.text}{place}" if reason.subject else reason.text
+
+
+def _guards(plan: Plan) -> Iterator[str]:
+    flagging = {verdict.guard for verdict in plan.verdicts if verdict.fired and verdict.action is Action.FLAG}
+    for reason in _reasons(plan, Stage.GUARDS):
+        yield f"{reason.subject}: {reason.text}" + ("; flagged" if reason.subject in flagging else "")
 
 
 def _targets(plan: Plan) -> Iterator[str]:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Severity, Span
-from route_run.schema.formats import UNITS, with_unit
+from route_run.schema.cut import is_cut
+from route_run.schema.formats import REFERENCE, UNITS, with_unit
 from route_run.text import Document, Kind
 from route_run.text.nearest import listed, nearest
 
 _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
 
-_USER_INFO = re.compile(r"//[^/\s]*@")
-"""Credentials in a URL: found by the check, so never to be shown by it."""
+_USER_INFO = re.compile(r"//\S*@")
+"""Credentials in a URL: found by the check, so never to be shown by it. A password may hold a `/`."""
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
+_OF_ONE_KIND = frozenset(("enum", "const", "x-format"))
+"""Keywords that judge a value of the right type; one of another type, or a reference, has its finding already."""
 
 _TYPES = {
     "object": "a mapping",
@@ -38,6 +43,7 @@ class _Error:
     """One schema error with its place in the document worked out."""
 
     document: Document
+    lines: Sequence[str]
     keys: tuple[str | int, ...]
     keyword: str
     expected: Any
@@ -53,9 +59,17 @@ class _Error:
     @property
     def shown(self) -> str:
         """The offending value, short; never that of a field that takes secrets."""
-        if "x-secret" in self.node:
+        if "x-secret" in self.node and isinstance(self.instance, str | int | float):
             return "***"
         return _shown(self.instance)
+
+    @property
+    def written(self) -> str:
+        """The value as its document writes it; a value over several lines as data."""
+        span = self.document.span_of(self.keys)
+        if span.start.line != span.end.line or span.end.line > len(self.lines):
+            return json.dumps(self.instance)
+        return self.lines[span.start.line - 1][span.start.column - 1 : span.end.column - 1]
 
 
 def _shown(value: Any) -> str:
@@ -81,10 +95,32 @@ def check(document: Document) -> list[Finding]:
     from route_run.schema.keywords import validator_for
 
     name = "pack" if document.kind is Kind.PACK else "policy"
-    errors = [_locate(document, error) for error in validator_for(name).iter_errors(document.data)]
+    lines = document.text.splitlines()
+    located = [_locate(document, lines, error) for error in validator_for(name).iter_errors(document.data)]
+    errors = list(_to_be_told(located))
     misspelt = _misspelt(errors)
-    findings = [finding for error in errors for finding in _findings(error, misspelt)]
-    return list(dict.fromkeys(f for f in findings if not document.is_flawed(f.span)))
+    findings = [
+        finding
+        for error in errors
+        for finding in _findings(error, misspelt)
+        if _stands_anyhow(finding) or not (document.is_flawed(finding.span) or is_cut(document, error.keys))
+    ]
+    return list(dict.fromkeys(findings))
+
+
+def _stands_anyhow(finding: Finding) -> bool:
+    """Reports blot out what a literal secret covers, so its finding stands whatever else is wrong with the value."""
+    return finding.code is Code.LITERAL_SECRET
+
+
+def _to_be_told(errors: Sequence[_Error]) -> Iterator[_Error]:
+    """Errors without those that follow from another: one fault, one finding."""
+    of_another_kind = {error.keys for error in errors if error.keyword in ("type", "x-no-reference")}
+    for error in errors:
+        follows = error.keyword in _OF_ONE_KIND and error.keys in of_another_kind
+        may_stand_after_the_break = error.keyword == "required" and not error.keys and not error.document.complete
+        if not follows and not may_stand_after_the_break:
+            yield error
 
 
 def _misspelt(errors: Iterable[_Error]) -> _Misspelt:
@@ -107,11 +143,19 @@ def dotted(keys: Iterable[str | int]) -> str:
     return text
 
 
-def _locate(document: Document, error: Any) -> _Error:
+def _locate(document: Document, lines: Sequence[str], error: Any) -> _Error:
     is_name = "propertyNames" in error.absolute_schema_path
     keys = tuple(error.absolute_path) + ((error.instance,) if is_name else ())
     return _Error(
-        document, keys, error.validator, error.validator_value, error.instance, error.schema, error.message, is_name
+        document,
+        lines,
+        keys,
+        error.validator,
+        error.validator_value,
+        error.instance,
+        error.schema,
+        error.message,
+        is_name,
     )
 
 
@@ -120,7 +164,7 @@ def _findings(error: _Error, misspelt: _Misspelt) -> Iterator[Finding]:
         case "additionalProperties":
             yield from _unknown_fields(error, misspelt[error.keys])
         case "required":
-            yield from _missing_fields(error, set(misspelt.get(error.keys, {}).values()))
+            yield from _missing_fields(error, {field for field in misspelt.get(error.keys, {}).values() if field})
         case "type":
             yield _wrong_type(error)
         case "enum" | "const":
@@ -130,9 +174,11 @@ def _findings(error: _Error, misspelt: _Misspelt) -> Iterator[Finding]:
         case "pattern" | "x-format" | "x-partial-reference" | "x-no-reference":
             yield _bad_format(error)
         case "x-secret":
-            yield _literal_secret(error)
+            yield _literal_secret(error.keys, _value_span(error))
         case "x-exclusive" | "maxProperties":
             yield _exclusive(error)
+        case "uniqueItems":
+            yield _repeated(error)
         case "x-deferred":
             yield _deferred(error)
         case _:
@@ -149,17 +195,32 @@ def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterato
             f"unknown field `{key}`{place}",
             help=f"a similar field exists: `{similar}`" if similar else f"known fields: {known}",
         )
+        if similar and _takes_secret(error.node["properties"][similar]) and _may_be_secret(error.instance[key]):
+            yield _literal_secret((*error.keys, similar), error.document.span_of((*error.keys, key)))
 
 
-def _missing_fields(error: _Error, misspelt: Collection[str | None]) -> Iterator[Finding]:
+def _takes_secret(node: Mapping[str, Any]) -> bool:
+    return "x-secret" in node or node.get("$ref") == "#/$defs/secret"
+
+
+def _may_be_secret(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_may_be_secret(entry) for entry in value)
+    return value is not None and not (isinstance(value, str) and REFERENCE.match(value))
+
+
+def _missing_fields(error: _Error, misspelt: Collection[str]) -> Iterator[Finding]:
     if error.keys and isinstance(error.keys[-1], str):
         span = error.document.span_of_key(error.keys)
     else:
         span = _first_position(error.document.span_of(error.keys))
+    one_of_several = error.node.get("x-message")
+    if one_of_several and misspelt:
+        return
     for field in error.expected:
         if field in error.instance or field in misspelt:
             continue  # one fault, one finding: the misspelt field has its own
-        message = error.node.get("x-message") or f"{error.where} has no `{field}`"
+        message = one_of_several or f"{error.where} has no `{field}`"
         yield Finding(Code.MISSING_FIELD, span, message, help=_field_description(error, field))
 
 
@@ -176,10 +237,11 @@ def _wrong_type(error: _Error) -> Finding:
     span = _value_span(error)
     if "x-unit" in error.node:
         return _bad_unit(error)
-    if error.node.get("x-quote") and not isinstance(error.instance, dict | list):
-        word = json.dumps(error.instance)
+    if "x-secret" in error.node and _may_be_secret(error.instance):
+        return _literal_secret(error.keys, span)
+    if error.node.get("x-quote") and isinstance(error.instance, bool | int | float):
         message = f"values are compared as text; {error.shown} is not text"
-        return Finding(Code.TYPE, span, message, help=f'quote it: `"{word}"`')
+        return Finding(Code.TYPE, span, message, help=f'quote it: `"{error.written}"`')
     types = error.expected if isinstance(error.expected, list) else [error.expected]
     wanted = " or ".join(_TYPES[name] for name in types)
     return Finding(Code.TYPE, span, f"{error.where} is {wanted}, not {error.shown}", help=_type_help(error, types))
@@ -190,13 +252,15 @@ def _type_help(error: _Error, types: list[str]) -> str:
     if isinstance(value, str) and any(odd in value for odd in ("\u00a0", "\uff1a")):
         return "a no-break space or full-width colon stands in it: use a plain blank and `:`"
     if types == ["string"] and isinstance(value, int | float) and "x-secret" not in error.node:
-        return f'quote it: `"{json.dumps(value)}"`'
-    if value is None and "object" in types:
+        return f'quote it: `"{error.written}"`'
+    if value is None and types == ["object"] and not {"required", "minProperties"} & set(error.node):
         return "write `{}` for an empty mapping, or remove the key"
     if value is None:
         return "give it a value, or remove the key"
-    if isinstance(value, str) and value.replace(".", "", 1).isdigit() and {"number", "integer"} & set(types):
+    if isinstance(value, str) and _NUMBER.match(value) and {"number", "integer"} & set(types):
         return "write the number without quotes"
+    if value in ("true", "false") and "boolean" in types:
+        return "write the truth value without quotes"
     description = error.node.get("description")
     return str(description) if description else ""
 
@@ -218,7 +282,7 @@ def _bad_unit(error: _Error) -> Finding:
     unit = error.node["x-unit"]
     example, expected = UNITS[unit]
     is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-    is_digits = isinstance(error.instance, str) and error.instance.replace(".", "", 1).isdigit()
+    is_digits = isinstance(error.instance, str) and _NUMBER.match(error.instance)
     if is_number or is_digits:
         return Finding(
             Code.UNIT,
@@ -235,22 +299,24 @@ def _bad_format(error: _Error) -> Finding:
         return Finding(
             Code.FORMAT, span, f"{error.where} takes no reference", help="write the value itself; it is no secret"
         )
+    has_login = isinstance(error.instance, str) and _USER_INFO.search(error.instance)
+    code = Code.LITERAL_SECRET if has_login else Code.FORMAT
     if error.keyword == "x-partial-reference":
         return Finding(
-            Code.FORMAT,
+            code,
             span,
             "a reference is the whole value: `${NAME}` or `${file:/path}`",
             help="put the whole value into the environment",
         )
     wanted = error.detail if error.keyword == "x-format" else error.node.get("x-message", "")
-    return Finding(Code.FORMAT, span, f"{error.shown} does not fit {error.where}", help=wanted)
+    return Finding(code, span, f"{error.shown} does not fit {error.where}", help=wanted)
 
 
-def _literal_secret(error: _Error) -> Finding:
+def _literal_secret(keys: tuple[str | int, ...], span: Span) -> Finding:
     return Finding(
         Code.LITERAL_SECRET,
-        _value_span(error),
-        f"{error.where} takes a reference, never the secret itself",
+        span,
+        f"`{dotted(keys)}` takes a reference, never the secret itself",
         help="write `${NAME}` or `${file:/path}` and put the secret there",
         effect="the secret would be in git for ever; treat a real one as leaked",
     )
@@ -263,6 +329,15 @@ def _exclusive(error: _Error) -> Finding:
     else:
         message = error.node.get("x-message") or f"{error.where} has too many fields"
     return Finding(Code.EXCLUSIVE, span, message, help="keep one of them")
+
+
+def _repeated(error: _Error) -> Finding:
+    return Finding(
+        Code.OUT_OF_RANGE,
+        _value_span(error),
+        f"{error.shown} stands a second time in `{dotted(error.keys[:-1])}`",
+        help="remove one of them",
+    )
 
 
 def _deferred(error: _Error) -> Finding:
@@ -287,7 +362,6 @@ def _out_of_range(error: _Error) -> Finding:
         "minLength": "not empty",
         "maxLength": f"at most {expected} characters",
         "minProperties": f"at least {expected} {'field' if expected == 1 else 'fields'}",
-        "uniqueItems": "a list without repetitions",
     }
     wanted = words.get(error.keyword)
     message = f"{error.where} is {error.shown}; it has to be {wanted}" if wanted else f"{error.where}: {error.detail}"

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 REFERENCE = re.compile(r"\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:/[^{}\x00]+)\}\Z")
 """A reference as a whole scalar: `${NAME}` or `${file:/path}`."""
@@ -23,6 +23,10 @@ UNITS: Mapping[str, tuple[str, str]] = {
 """Per unit an example and what is expected, in words."""
 
 _BARE_NUMBER_UNIT = {"duration": "{}s", "rate": "{}/min", "spend": "{} USD/day", "share": "{}%"}
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?\Z"
+)
+"""RFC 3339, section 5.6; ``datetime`` reads more forms than other readers of a policy do."""
 _OWN_HEADERS = frozenset(
     (
         "host content-length content-type transfer-encoding connection accept accept-encoding authorization "
@@ -32,7 +36,9 @@ _OWN_HEADERS = frozenset(
 
 
 def with_unit(unit: str, value: object) -> str:
-    """What a bare number was probably meant to say."""
+    """What a bare number was probably meant to say; a share below 1 was meant as a fraction."""
+    if unit == "share" and 0 < float(str(value)) < 1:
+        value = f"{float(str(value)) * 100:g}"
     return _BARE_NUMBER_UNIT[unit].format(value)
 
 
@@ -42,18 +48,26 @@ def url(text: str) -> str | None:
         return "a URL has no blanks, control characters or backslashes; write international names in their ASCII form"
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        return f"not a URL: {error}"
+    except ValueError:
+        return "the host is not one; an IPv6 address stands in brackets, such as `https://[::1]/v1`"
     if parts.scheme not in ("http", "https"):
         return "a URL starts with `https://` (or `http://`)"
     if "@" in parts.netloc:
         return "a URL carries no user or password; credentials belong in `auth`"
-    if not host or port == 0:
-        return "the URL names no host" if not host else "port 0 cannot be connected to"
+    if not parts.hostname:
+        return "the URL names no host"
+    if not _has_good_port(parts):
+        return "a port is a number from 1 to 65535"
     if parts.fragment or parts.query or text.endswith(("#", "?")):
         return "a URL has no query and no fragment here"
     return None
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # its words repeat the text, which can be a password
+        return False
 
 
 def network(text: str) -> str | None:
@@ -69,10 +83,13 @@ def network(text: str) -> str | None:
 
 def instant(text: str) -> str | None:
     """A moment with its offset."""
+    form = "write date, time and offset, such as `2026-12-01T22:00:00+01:00`"
+    if not _INSTANT.match(text):
+        return form
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return "write date, time and offset, such as `2026-12-01T22:00:00+01:00`"
+        return form
     if moment.tzinfo is None:
         return "the offset is missing; write `+01:00` or `Z` at the end"
     return None

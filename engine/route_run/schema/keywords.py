@@ -2,12 +2,14 @@
 
 ``x-secret`` (a reference, nothing else), ``x-reference`` (a reference is allowed), ``x-format``
 (see ``formats``), ``x-exclusive`` (stands beside another field that rules it out), ``x-deferred``
-(read, but not enforced by this release unless it equals the default). ``x-message``, ``x-quote``
+(read, but not enforced by this release unless it equals the default). ``uniqueItems`` has an error for
+each repeated entry, at its place. ``x-message``, ``x-quote``
 and ``x-unit`` only word the findings.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -65,6 +67,17 @@ def _deferred(validator: Any, wanted: Any, instance: Any, node: Any) -> Iterator
         yield ValidationError("deferred")
 
 
+def _unique(validator: Any, wanted: Any, instance: Any, node: Any) -> Iterator[ValidationError]:
+    if not wanted or not isinstance(instance, list):
+        return
+    seen: set[str] = set()
+    for index, entry in enumerate(instance):
+        written = json.dumps(entry, sort_keys=True)
+        if written in seen:
+            yield ValidationError("repeated", path=(index,), instance=entry)
+        seen.add(written)
+
+
 @cache
 def validator_for(name: str) -> Any:
     """A validator of one of our schemas; remote references cannot be fetched."""
@@ -73,6 +86,7 @@ def validator_for(name: str) -> Any:
         {
             "type": _type,
             "pattern": _pattern,
+            "uniqueItems": _unique,
             "x-secret": _secret,
             "x-format": _format,
             "x-exclusive": _exclusive,

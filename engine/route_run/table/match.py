@@ -89,12 +89,18 @@ class Region:
 
     def __le__(self, other: Region) -> bool:
         """Whether every request of this region is in the other; this one must not be empty."""
-        if any(self.needs.get(need) is not wanted for need, wanted in other.needs.items()):
+        if any(self._asks(need) is not wanted for need, wanted in other.needs.items()):
             return False
         if any(not self.values.get(d, _EVERYTHING) <= allowed for d, allowed in other.values.items()):
             return False
         (low, high), (other_low, other_high) = self.tokens, other.tokens
         return low >= other_low and (other_high is None or (high is not None and high <= other_high))
+
+    def _asks(self, need: Capability) -> bool | None:
+        """What is asked of a need; prompts that are too small for it do not have it, said or not."""
+        high = self.tokens[1]
+        is_too_small = high is not None and high < smallest_prompt(frozenset({need}))
+        return False if is_too_small else self.needs.get(need)
 
     def relation(self, other: Region) -> Relation:
         """How this region lies to another; neither may be empty."""

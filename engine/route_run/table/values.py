@@ -7,11 +7,15 @@ is computed, never sampled.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain
 
 from route_run.policy import Condition
+
+_PLAIN_TEXTS = 100
+"""How many made-up texts are tried that read well, before any letter is taken that will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,10 @@ class ValueSet:
     def _fresh(self, prefix: str) -> str:
         """A text that the rule of this very prefix (or no rule, for "") decides."""
         stem = prefix or "other"
-        candidates = (stem, *(f"{stem}{n}" for n in range(1, len(self.exact) + len(self.prefixes) + 2)))
-        for candidate in candidates:
-            if candidate in self:
-                return candidate
-        # rules below this prefix may stand in the way of every digit: leave the alphabet they use
-        return next(text for n in count(0x100) if (text := f"{prefix}{chr(n)}") in self)
+        plain = (stem, *(f"{stem}{n}" for n in range(1, _PLAIN_TEXTS)))
+        # a letter that no rule goes on with; there are more letters than a policy can have rules
+        letters = (prefix + chr(n) for n in range(ord("a"), sys.maxunicode) if chr(n).isalnum())
+        return next(text for text in chain(plain, letters) if text in self)
 
     def by_prefix(self, value: str) -> bool:
         for prefix, inside in self.prefixes:  # longest first

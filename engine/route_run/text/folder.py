@@ -26,11 +26,12 @@ class Reading:
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
+    has_refused: bool = False
 
     @property
     def is_complete(self) -> bool:
-        """False when some file could not be read to its end."""
-        return all(document.complete for document in self.documents)
+        """False when some file or folder was refused or could not be read to its end."""
+        return not self.has_refused and all(document.complete for document in self.documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,16 @@ class _Entry:
 def read_folders(paths: Sequence[Path], limits: Limits = Limits()) -> Reading:
     """Read policy folders (or single files) as one policy; never raises for what is in them."""
     documents: list[Document] = []
+    refused: list[Finding] = []
     findings: list[Finding] = []
-    for entry in _entries(paths, findings):
+    for entry in _entries(paths, refused):
         if entry.problem is not None:
-            findings.append(entry.problem)
+            refused.append(entry.problem)
             continue
         document, problems = _read(entry, limits)
         documents.append(document)
         findings.extend(problems)
-    return Reading(tuple(documents), tuple(findings))
+    return Reading(tuple(documents), (*refused, *findings), bool(refused))
 
 
 def read_named_file(folder: Path, name: str, limit: int = 1 << 20) -> NamedFile:
@@ -72,11 +74,11 @@ def read_named_file(folder: Path, name: str, limit: int = 1 << 20) -> NamedFile:
     if relative.is_absolute() or ".." in relative.parts or "\\" in name or "\0" in name:
         return NamedFile(b"", "a file is named by its path inside the policy folder, without `..`")
     path = folder
-    for part in relative.parts:
-        path = path / part
-        if path.is_symlink():
-            return NamedFile(b"", "symbolic links are refused")
     try:
+        for part in relative.parts:
+            path = path / part
+            if path.is_symlink():
+                return NamedFile(b"", "symbolic links are refused")
         if not path.is_file():
             return NamedFile(b"", "there is no such file in the policy folder")
         if path.stat().st_size > limit:
@@ -98,15 +100,14 @@ def kind_of(name: str) -> Kind:
 def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]:
     seen: set[Path] = set()
     for root in paths:
-        if root.is_symlink():
-            findings.append(
-                _refused(Code.SYMLINK, root, "a symbolic link is refused as a policy folder", "name the folder itself")
-            )
+        before = len(findings)
+        try:
+            found = _found(root, findings)
+            home = found[0].folder.resolve() if found else root
+        except OSError as error:
+            findings.append(_unreadable(root, error))
             continue
-        found = [_Entry(root.parent, root)] if root.is_file() else _walk(root, findings)
-        found = [e for e in found if e.path not in seen]
-        seen.update(e.path for e in found)
-        if not found and root.is_dir() and not any(f.span.path.startswith(str(root)) for f in findings):
+        if not found and len(findings) == before:
             findings.append(
                 _refused(
                     Code.NO_POLICY,
@@ -115,42 +116,50 @@ def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]
                     "`route-run init` writes a starter policy",
                 )
             )
+        new = {home / entry.name: entry for entry in found if home / entry.name not in seen}
+        seen.update(new)
         if len(seen) > MAX_FILES:
             findings.append(_refused(Code.TOO_LARGE, root, f"more than {MAX_FILES:,} files", "name a smaller folder"))
             return
-        yield from found
+        yield from new.values()
 
 
-def _walk(root: Path, findings: list[Finding]) -> list[_Entry]:
+def _found(root: Path, findings: list[Finding]) -> list[_Entry]:
+    if root.is_symlink():
+        findings.append(
+            _refused(Code.SYMLINK, root, "a symbolic link is refused as a policy folder", "name the folder itself")
+        )
+        return []
+    if root.is_file():
+        return [_entry(root.parent, root)]
     if not root.exists():
         findings.append(
             _refused(Code.NO_POLICY, root, "there is no such policy folder", "`route-run init` writes a starter policy")
         )
         return []
+    return _walk(root, findings)
+
+
+def _walk(root: Path, findings: list[Finding]) -> list[_Entry]:
     found: list[_Entry] = []
 
     def unreadable(error: OSError) -> None:
-        findings.append(
-            _refused(
-                Code.UNREADABLE,
-                Path(error.filename or root),
-                f"cannot be read: {error.strerror}",
-                "check its permissions",
-            )
-        )
+        findings.append(_unreadable(Path(error.filename or root), error))
 
     for place, folders, files in os.walk(root, onerror=unreadable):
         here = Path(place)
         linked = [f for f in folders if (here / f).is_symlink()]
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in linked)
         found += [_Entry(root, here / f, _link_refused(here / f)) for f in sorted(linked) if not f.startswith(".")]
-        found += [e for name in sorted(files) if (e := _entry(root, here / name)) is not None]
+        found += [_entry(root, here / name) for name in sorted(files) if _is_meant(name)]
     return sorted(found, key=lambda e: e.name)
 
 
-def _entry(root: Path, path: Path) -> _Entry | None:
-    if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
-        return None
+def _is_meant(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) and not name.startswith(".")
+
+
+def _entry(root: Path, path: Path) -> _Entry:
     if path.is_symlink():
         return _Entry(root, path, _link_refused(path))
     if path.suffix == ".yml":
@@ -171,22 +180,24 @@ def _read(entry: _Entry, limits: Limits) -> tuple[Document, list[Finding]]:
         content = _bytes_of(entry.path, limits)
     except OSError as error:
         document = Document(shown, entry.name, entry.folder, kind, "", None, (0, 0, 0, 0), complete=False)
-        return document, [
-            _refused(Code.UNREADABLE, entry.path, f"cannot be read: {error.strerror or error}", "check its permissions")
-        ]
+        return document, [_unreadable(entry.path, error)]
     return parse(content, path=shown, name=entry.name, folder=entry.folder, kind=kind, limits=limits)
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:
     """At most one byte more than the cap: enough for the parser to refuse a larger file by its size."""
+    if not stat.S_ISREG(path.stat().st_mode):  # asked before opening: opening a pipe waits for its writer
+        raise OSError("not a regular file")
     with path.open("rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("not a regular file")
         return file.read(limits.bytes + 1)
 
 
 def _link_refused(path: Path) -> Finding:
     return _refused(Code.SYMLINK, path, "symbolic links are refused", "put the file itself into the folder")
+
+
+def _unreadable(path: Path, error: OSError) -> Finding:
+    return _refused(Code.UNREADABLE, path, f"cannot be read: {error.strerror or error}", "check its permissions")
 
 
 def _refused(code: Code, path: Path, message: str, help_text: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Which known word somebody most likely meant."""
+"""Words in messages: which known one somebody most likely meant, lists of them, and long ones cut."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def listed(words: Iterable[str], most: int = 12) -> str:
     shown = ", ".join(f"`{word}`" for word in ordered[:most])
     more = len(ordered) - most
     return shown + (f" and {more} more" if more > 0 else "")
+
+
+def short(text: str, most: int = 60) -> str:
+    """A text for a message, cut where it is longer than ``most`` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"

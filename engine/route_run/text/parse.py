@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 
 from route_run.errors import Code, Finding, Label, Position, Severity, Span
+from route_run.text.decode import decode
 from route_run.text.document import JSON, Document, Kind, Marks, Place
+from route_run.text.nearest import short
 from route_run.text.scalar import Odd, resolve
 from route_run.text.syntax import explain_syntax
 
@@ -53,15 +55,13 @@ def parse(
     source: bytes, *, path: str, name: str, folder: Path, kind: Kind, limits: Limits = Limits()
 ) -> tuple[Document, list[Finding]]:
     """Read one YAML file into a document and the findings about its form; never raises."""
+    text = decode(source, path, limits.bytes)
+    if isinstance(text, Finding):
+        return Document(path, name, folder, kind, "", None, (0, 0, 0, 0), complete=False), [text]
     builder = _Builder(path, limits)
-    text = builder.decode(source)
-    complete = False
-    if text is not None:
-        with _without_collector():
-            complete = builder.read(text)
-    document = Document(
-        path, name, folder, kind, text or "", builder.data, builder.marks, frozenset(builder.flaws), complete
-    )
+    with _without_collector():
+        complete = builder.read(text)
+    document = Document(path, name, folder, kind, text, builder.data, builder.marks, frozenset(builder.flaws), complete)
     return document, builder.findings
 
 
@@ -99,44 +99,25 @@ class _Builder:
             yaml.DocumentStartEvent: self._document_start,
         }
 
-    def decode(self, source: bytes) -> str | None:
-        """The text of a file without its byte order mark; None when it is not UTF-8."""
-        if len(source) > self.limits.bytes:
-            self._note(
-                Code.TOO_LARGE,
-                (0, 0, 0, 0),
-                f"the file has {len(source):,} bytes; a document has at most {self.limits.bytes:,}",
-                "split it into several files",
-            )
-            return None
-        try:
-            text = source.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            before = source[: error.start]
-            line = before.count(b"\n")
-            column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
-            self._note(
-                Code.UNREADABLE,
-                (line, column, line, column + 1),
-                f"not UTF-8: byte 0x{source[error.start]:02x} at offset {error.start}",
-                "save the file as UTF-8",
-            )
-            return None
-        self._lines = text.splitlines()
-        return text
-
     def read(self, text: str) -> bool:
         """Build data and marks from a text; false when reading had to stop early."""
+        self._lines = text.splitlines()
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 handler = self._handlers.get(event.__class__)
                 if handler is not None:
                     handler(event)
+            self._check_shape()
         except _CapReached:
+            self._cut_off()
             return False
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             self.findings.append(explain_syntax(error, self.path, text))
+            self._cut_off()
             return False
+        return True
+
+    def _check_shape(self) -> None:
         if self._documents == 0 or (self._documents == 1 and self.data is None):
             self._note(Code.NOT_A_MAPPING, (0, 0, 0, 0), "the document is empty", "start with `version: 1`")
         elif not isinstance(self.data, dict):
@@ -147,7 +128,6 @@ class _Builder:
                 f"the document is {shape}, not a mapping",
                 "start with `version: 1`",
             )
-        return True
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -208,7 +188,7 @@ class _Builder:
         self._note(
             Code.ALIAS,
             place,
-            f"aliases are not used in policies: `*{event.anchor}`",
+            f"aliases are not used in policies: `*{short(event.anchor)}`",
             "write the value out; bounds apply to many routes at once",
         )
         self.flaws.add(place[:2])
@@ -236,7 +216,7 @@ class _Builder:
             self._note(
                 Code.DUPLICATE_KEY,
                 place,
-                f"the key `{_short(key)}` stands here a second time",
+                f"the key `{short(key)}` stands here a second time",
                 "remove or rename one of them",
                 (Label(self._span(parent.marks.keys[key]), "first here"),),
             )
@@ -247,10 +227,10 @@ class _Builder:
         meaning = resolve(key)
         if isinstance(meaning, Odd):
             if meaning.severity is Severity.ERROR:
-                self._note(meaning.code, place, meaning.message, f'write `"{key}"`')
+                self._note(meaning.code, place, meaning.message, f'write `"{short(key)}"`')
             return
         kind = "null" if meaning is None else type(meaning).__name__
-        self._note(Code.KEY, place, f"a key is text; `{_short(key)}` is {kind} here", f'quote it: `"{_short(key)}"`')
+        self._note(Code.KEY, place, f"a key is text; `{short(key)}` is {kind} here", f'quote it: `"{short(key)}"`')
 
     def _complex_key(self, parent: _Frame, place: Place) -> None:
         line = self._lines[place[0]] if place[0] < len(self._lines) else ""
@@ -312,12 +292,14 @@ class _Builder:
 
     def _check_properties(self, event: Any, place: Place) -> None:
         if event.anchor is not None:
-            self._note(Code.ALIAS, place, f"anchors are not used in policies: `&{event.anchor}`", "write the value out")
+            self._note(
+                Code.ALIAS, place, f"anchors are not used in policies: `&{short(event.anchor)}`", "write the value out"
+            )
         if event.tag is not None:
             self._note(
                 Code.YAML_TAG,
                 place,
-                f"YAML tags are not used in policies: `{_short(event.tag)}`",
+                f"YAML tags are not used in policies: `{short(event.tag)}`",
                 "write the value plainly; `${NAME}` refers to the environment",
             )
             self.flaws.add(place[:2])
@@ -337,12 +319,20 @@ class _Builder:
 
     def _closed(self, marks: Marks, event: Any) -> Place:
         """A block collection ends where its last value ends, not at the next token."""
-        line, column, *_ = marks.place
-        end = (event.end_mark.line, event.end_mark.column)
-        if event.start_mark.line == event.end_mark.line and event.start_mark.column == event.end_mark.column:
-            lasts = [self._place_of(m)[2:] for m in marks.items.values()] + [k[2:] for k in marks.keys.values()]
-            end = max(lasts, default=end)
-        return (line, column, *end)
+        place = _place(event)
+        if place[:2] == place[2:]:
+            return self._around(marks, place[2:])
+        return (*marks.place[:2], *place[2:])
+
+    def _cut_off(self) -> None:
+        """Collections that reading left open end where what is known of them ends."""
+        while self._stack:
+            marks = self._stack.pop().marks
+            marks.place = self._around(marks, marks.place[2:])
+
+    def _around(self, marks: Marks, otherwise: tuple[int, int]) -> Place:
+        lasts = [self._place_of(m)[2:] for m in marks.items.values()] + [k[2:] for k in marks.keys.values()]
+        return (*marks.place[:2], *max(lasts, default=otherwise))
 
     @staticmethod
     def _place_of(marks: Marks | Place) -> Place:
@@ -360,15 +350,14 @@ class _Builder:
         labels: tuple[Label, ...] = (),
         severity: Severity = Severity.ERROR,
     ) -> None:
-        self.findings.append(Finding(code, self._span(place), message, severity, labels, help_text))
         if len(self.findings) >= self.limits.findings:
+            more = f"more than {self.limits.findings} findings in this file"
+            effect = "nothing after this point of the file is read"
+            self.findings.append(Finding(Code.TOO_LARGE, self._span(place), more, help="mend those", effect=effect))
             raise _CapReached
+        self.findings.append(Finding(code, self._span(place), message, severity, labels, help_text))
 
 
 def _place(event: Any) -> Place:
     start, end = event.start_mark, event.end_mark
     return (start.line, start.column, end.line, end.column)
-
-
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

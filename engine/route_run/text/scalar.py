@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from route_run.errors import Code, Severity
+from route_run.text.nearest import short
 
 MAX_DIGITS = 18
 """Longest number in digits: every integer within 64 bits, every float within its precision."""
@@ -32,8 +33,8 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
-_OTHER_BASE = re.compile(r"[-+]?0(?:[0-9][0-9_]*|b[01_]+|x[0-9a-fA-F_]+|o[0-7_]+)\Z")
-_UNDERSCORES = re.compile(r"[-+]?[0-9]+(?:_[0-9_]*)+(?:\.[0-9_]*)?\Z")
+_OTHER_BASE = re.compile(r"[-+]?0(?:b[01_]+|x[0-9a-fA-F_]+|o[0-7_]+)\Z")
+_ZEROS_OR_UNDERSCORES = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?\Z")
 _COULD_BE_SPECIAL = frozenset("0123456789+-.~nNtTfFyYoO")
 
@@ -92,28 +93,29 @@ def _number(token: str) -> int | float | Odd:
 
 
 def _odd_number(token: str) -> str | Odd:
+    shown = short(token)
     if _NOT_FINITE.match(token):
-        return Odd(token, Code.NUMBER, f"`{token}` is not a finite number", "write a finite number")
+        return Odd(token, Code.NUMBER, f"`{shown}` is not a finite number", "write a finite number")
     if _BASE_60.match(token):
         return Odd(
             token,
             Code.AMBIGUOUS_SCALAR,
-            f"`{token}` is text in YAML 1.2 but a base-60 number to many YAML readers",
-            f'write `"{token}"`',
+            f"`{shown}` is text in YAML 1.2 but a base-60 number to many YAML readers",
+            f'write `"{shown}"`',
         )
-    if _OTHER_BASE.match(token) or _UNDERSCORES.match(token):
+    if _OTHER_BASE.match(token) or _ZEROS_OR_UNDERSCORES.match(token):
         return Odd(
             token,
             Code.AMBIGUOUS_SCALAR,
-            f"`{token}` is read as different numbers by different YAML readers",
-            f'write a plain decimal number, or `"{token}"` for the text',
+            f"`{shown}` is read as different numbers by different YAML readers",
+            f'write a plain decimal number, or `"{shown}"` for the text',
         )
     if _DATE.match(token):
         return Odd(
             token,
             Code.LOOKS_LIKE_A_DATE,
-            f"`{token}` is text here but a date to many YAML readers",
-            f'write `"{token}"`',
+            f"`{shown}` is text here but a date to many YAML readers",
+            f'write `"{shown}"`',
             Severity.WARNING,
         )
     return token

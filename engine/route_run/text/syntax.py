@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -18,6 +19,7 @@ class _Hint:
     help: str
 
 
+_NO_COLON = "could not find expected ':'"
 _HINTS = (
     _Hint("", re.compile(r"^\s*\t"), "a tab indents this line", "indent with blanks"),
     _Hint(
@@ -40,6 +42,12 @@ _HINTS = (
     ),
     _Hint(
         "did not find expected",
+        re.compile(r"[:,\[{]\s*\$\{"),
+        "a reference stands without quotes in flow style, where its braces are a mapping",
+        'quote it: `"${NAME}"`',
+    ),
+    _Hint(
+        "did not find expected",
         re.compile(r":\s*(\[\^|[*&!%@`])|\]\s*[+*?{]"),
         "this value starts like YAML syntax",
         "put regular expressions and special characters in single quotes",
@@ -56,20 +64,32 @@ _HINTS = (
         "a second `: ` stands in this line",
         "quote the value, or break the line after the key",
     ),
+    _Hint(
+        _NO_COLON,
+        re.compile(""),
+        "this is neither a field nor a part of the value above",
+        "write `key: value`, or indent it to go on with a text",
+    ),
 )
 
 
 def explain_syntax(error: Exception, path: str, text: str) -> Finding:
     """A finding for what a YAML parser raised on a text."""
     lines = text.splitlines() or [""]
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    mark = _mark(error, problem)
     line, column = (mark.line, mark.column) if mark is not None else _offset(error, text)
     line = min(line, len(lines) - 1)
     column = min(column, len(lines[line]))
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     message, help_text = _words(problem, lines[line])
     span = Span(path, Position(line + 1, column + 1), Position(line + 1, column + 2))
     return Finding(Code.SYNTAX, span, message, help=help_text, effect="nothing after this point of the file is read")
+
+
+def _mark(error: Exception, problem: str) -> Any:
+    """Where to look: a missing colon is missed in the line before the one where the parser gives up."""
+    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
+    return (marks[1] if problem == _NO_COLON else marks[0]) or marks[0] or marks[1]
 
 
 def _words(problem: str, line: str) -> tuple[str, str]:
