@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -32,6 +33,8 @@ COMMANDS = {
     "rule": ("explain a code of lint", "rule"),
     "explain": ("say where a request would go, and why", "explain"),
     "test": ("rehearse the policy: what happens when endpoints fail", "test"),
+    "diff": ("say which requests change behaviour between two revisions", "diff"),
+    "show": ("show the policy as a table, a tree or a page", "show"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),
     "schema": ("print the JSON Schema of policy files", "schema"),
@@ -161,7 +164,8 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether errors are to be JSON; told from the arguments, because they may be what is wrong."""
-    return "--json" in arguments or "--events" in arguments
+    formats = [value for option, value in pairwise(arguments) if option == "--format"]
+    return "--json" in arguments or "--events" in arguments or "--format=json" in arguments or "json" in formats
 
 
 def _report(error: Exception, *, wants_json: bool) -> int:

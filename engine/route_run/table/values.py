@@ -180,7 +180,14 @@ def _combined(a: ValueSet, b: ValueSet, operation: Callable[[bool, bool], bool])
     by_prefix = {p: operation(a.by_prefix(p), b.by_prefix(p)) for p in prefixes}
     kept = _needed_prefixes(by_prefix, rest)
     cones = ValueSet(False, rest, kept)
-    exact = {text: operation(text in a, text in b) for text in texts}
+    named_a, named_b = dict(a.exact), dict(b.exact)
+    exact = {
+        text: operation(
+            named_a[text] if text in named_a else a.by_prefix(text),
+            named_b[text] if text in named_b else b.by_prefix(text),
+        )
+        for text in texts
+    }
     exceptions = tuple(sorted((text, inside) for text, inside in exact.items() if cones.by_prefix(text) != inside))
     return ValueSet(operation(a.absent, b.absent), rest, kept, exceptions)
 
