@@ -92,8 +92,23 @@ class Code(Enum):
     NO_WAY_IN = "RR207"
     NOT_SERVED = "RR208"
 
+    UNREACHABLE_ROUTE = "RR301"
     AMBIGUOUS_ROUTES = "RR302"
     EMPTY_MATCH = "RR303"
+    IDLE_CATCH_ALL = "RR304"
+    IDLE_MATCH = "RR305"
+    NEEDLESS_PRECEDENCE = "RR306"
+    VALUE_WITHOUT_ROUTE = "RR307"
+    NO_CATCH_ALL = "RR308"
+    NOT_PROVED = "RR309"
+    NO_ELIGIBLE_TARGET = "RR310"
+    CONTRADICTING_BOUNDS = "RR311"
+    STRANDED_REQUESTS = "RR312"
+    TARGET_NEVER_CHOSEN = "RR313"
+    UNUSED_ITEM = "RR314"
+    UNUSED_TAG = "RR315"
+    REROUTE_LOOP = "RR316"
+    TWO_DESTINATIONS = "RR317"
 
     SECRET_IN_TEXT = "RR401"
     PLAIN_HTTP = "RR402"
@@ -114,6 +129,22 @@ class Code(Enum):
 
     EMPTY_RANGE = "RR501"
     DEFAULT_OUTSIDE = "RR502"
+    SMALLER_FALLBACK = "RR503"
+    LACKING_FALLBACK = "RR504"
+    CAPABILITY_LOST = "RR505"
+    PARAMETER_MISFIT = "RR506"
+    RANGES_APART = "RR507"
+    DEFAULT_REFUSED = "RR508"
+    REGION_CHANGES = "RR509"
+    LIMIT_TOO_LOW = "RR510"
+    SHARED_FATE = "RR511"
+    NO_SURVIVOR = "RR512"
+    MAINTENANCE_OF_ALL = "RR513"
+    UNPRICED = "RR514"
+    STARVING_TARGET = "RR515"
+    SPEND_IN_ONE_REQUEST = "RR516"
+    RETRIES_NEVER_MADE = "RR517"
+    PROMPT_TOO_LARGE = "RR518"
 
     BAD_PATTERN = "RR601"
     EXAMPLE_FAILS = "RR602"
@@ -126,7 +157,17 @@ class Code(Enum):
     SEEMS_COVERED = "RR609"
     PATTERN_DROPPED = "RR610"
 
+    UNKNOWN_IN_REHEARSAL = "RR701"
+    SAME_REHEARSAL = "RR702"
+    BAD_REQUEST = "RR703"
+
     RULE_FAILED = "RR900"
+    MALFORMED_SUPPRESSION = "RR901"
+    UNKNOWN_SUPPRESSION = "RR902"
+    EXPIRED_SUPPRESSION = "RR903"
+    STALE_SUPPRESSION = "RR904"
+    NOT_SUPPRESSIBLE = "RR905"
+    STALE_BASELINE = "RR906"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +196,11 @@ class Fix:
     title: str
     edits: tuple[Edit, ...]
     is_safe: bool
+
+    @classmethod
+    def writing(cls, span: Span, text: str, *, is_safe: bool = True) -> Fix:
+        """The fix that writes a text in the place of one span."""
+        return cls(f"write `{text}`", (Edit(span, text),), is_safe)
 
 
 @dataclass(frozen=True, slots=True)

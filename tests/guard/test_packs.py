@@ -53,6 +53,11 @@ def test_a_shipped_pack_fits_into_one_scanner(name):
     assert scanner.scan(["Where is my parcel?"]).problem == ""
 
 
+def test_all_shipped_packs_together_fit_into_one_scanner():
+    patterns = [pattern for name in NAMES for pattern in find_pack(name, {}).patterns]
+    assert Scanner("g", patterns, 0.8, Action.REJECT).problem == ""
+
+
 def test_every_shipped_pattern_compiles():
     assert {pattern.id: problem for pattern in PATTERNS if (problem := problem_of(pattern.regex))} == {}
 

@@ -34,7 +34,7 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
     for document in reading.documents:
         if isinstance(document.data, dict):
             _merge(merged, document)
-    faulty = _Faults(findings)
+    faulty = Faults(findings)
     files = _named_files(merged, faulty)
     decoded = {
         section: {
@@ -61,7 +61,7 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
     """The policy without the items that have an error, so that one fault makes one finding."""
     if not any(finding.is_error for finding in findings):
         return policy
-    faulty = _Faults(findings)
+    faulty = Faults(findings)
     kept: dict[str, dict[str, Any]] = {
         section: {
             name: item
@@ -73,7 +73,7 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
     return replace(policy, **kept)  # type: ignore[arg-type]  # the sections are fields of the same names
 
 
-class _Faults:
+class Faults:
     """Which items have an error within them, or were being read where their document breaks off."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
@@ -183,14 +183,14 @@ def _merge_pack(merged: _Merged, document: Document, data: dict[str, Any]) -> No
     )
 
 
-def _ledger(merged: _Merged, faulty: _Faults) -> Ledger:
+def _ledger(merged: _Merged, faulty: Faults) -> Ledger:
     origin = merged.origins.get(("ledger", ""))
     if origin is None or not isinstance(merged.ledger, dict) or faulty.touch(origin):
         return Ledger()
     return Ledger.model_validate(merged.ledger)
 
 
-def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
+def _packs(merged: _Merged, faulty: Faults) -> dict[str, Pack]:
     return {
         key: Pack.model_validate(raw)
         for key, raw in merged.packs.items()
@@ -198,7 +198,7 @@ def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
     }
 
 
-def _named_files(merged: _Merged, faulty: _Faults) -> dict[tuple[str, str, str], bytes]:
+def _named_files(merged: _Merged, faulty: Faults) -> dict[tuple[str, str, str], bytes]:
     files: dict[tuple[str, str, str], bytes] = {}
     for section, name, keys, file_name in _file_names(merged):
         origin = merged.origins[section, name]

@@ -37,6 +37,7 @@ class HttpTransport:
     """Carries calls over HTTP/1.1; ``ways`` are those of all destinations by name."""
 
     is_simulated = False
+    is_free = False
 
     def __init__(self, ways: Mapping[str, Way]) -> None:
         self._ways = ways
