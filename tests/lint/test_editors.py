@@ -22,6 +22,7 @@ import yaml
 
 from route_run.cli.main import COMMANDS, _exit_code
 from route_run.schema import schema_text
+from route_run.text.folder import kind_of
 
 ROOT = Path(__file__).parents[2]
 SERVER = "yaml-language-server@2.0.0"
@@ -45,7 +46,7 @@ def test_what_init_writes_names_a_schema_that_init_writes(tmp_path):
     for path in documents:
         (schema,) = MODELINE.match(path.read_text(encoding="utf-8").splitlines()[0]).groups()
         written = (path.parent / schema).read_text(encoding="utf-8")
-        assert written == schema_text("pack" if path.name.endswith(".pack.yaml") else "policy")
+        assert written == schema_text(kind_of(path.name).value)
 
 
 # -- the language server -------------------------------------------------------------------------------
@@ -164,7 +165,7 @@ def fields_of(name: str) -> list[Field]:
     return list({entry.keys: entry for entry in fields(schema, schema)}.values())
 
 
-FIELDS = [(name, entry) for name in ("policy", "pack") for entry in fields_of(name)]
+FIELDS = [(name, entry) for name in ("policy", "pack", "test") for entry in fields_of(name)]
 
 
 def block(keys: tuple[str | int, ...], last: str) -> tuple[str, int, int]:

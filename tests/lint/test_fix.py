@@ -144,11 +144,11 @@ def test_bytes_that_are_no_part_of_a_fix_stay(tmp_path, start, ending):
 
 
 def test_fixes_go_on_until_nothing_is_left(tmp_path):
-    source = "version: 1\nledgr: {durabilty: groupd}\n"
+    source = "version: 1\nledgr: {capture: full, retention: 1d, durabilty: groupd}\n"
 
     result = mended(tmp_path, source)
 
-    assert after(result) == "version: 1\nledger: {durability: grouped}\n"
+    assert after(result) == "version: 1\nledger: {capture: full, retention: 1d, durability: grouped}\n"
     assert result.verdict.findings == ()
     assert result.edits == 3
 

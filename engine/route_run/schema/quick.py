@@ -208,10 +208,12 @@ def _if(compiler: _Compiler, wanted: Any, node: Any) -> Sure:
 
 
 def _condition(wanted: Any) -> Sure:
-    """Whether a condition holds: here "not sure" will not do, so just the two forms our schemas use."""
+    """Whether a condition holds: here "not sure" will not do, so just the forms our schemas use."""
     match wanted:
         case {"required": [str(field)], **rest} if not rest:
             return lambda value: type(value) is not dict or field in value
+        case {"type": "object", "required": [str(field)], **rest} if not rest:
+            return lambda value: type(value) is dict and field in value
         case {"type": "object" | "array" as name, **rest} if not rest:
             return lambda value: type(value) in _KINDS[name]
         case {"type": "string", **rest} if not rest:

@@ -32,7 +32,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Every ledger that is written down without a key, unless it keeps the text itself."""
     for document in facts.documents:
         ledger = document.data.get("ledger") if isinstance(document.data, dict) else None
-        if isinstance(ledger, dict) and ledger.get("capture", "none") == "none" and "hash_key" not in ledger:
+        if not isinstance(ledger, dict) or facts.found_within(document.span_of(("ledger",))):
+            continue
+        if ledger.get("capture", "none") == "none" and "hash_key" not in ledger:
             yield Finding(
                 Code.NO_HASH_KEY,
                 document.span_of_key(("ledger",)),
