@@ -20,7 +20,8 @@ import pytest
 
 from route_run.errors import Finding
 from route_run.lint.check import lint
-from route_run.lint.report import as_json, as_text
+from route_run.lint.report import as_text, rendered
+from route_run.lint.verdict import Verdict
 from route_run.table import load
 from route_run.text import Kind
 from support.design_example import FILES as DESIGN
@@ -169,7 +170,7 @@ def findings_of(folder: Path) -> tuple[Finding, ...]:
     findings = lint(loaded)
     # reports are made of hostile findings too
     assert as_text(findings[:5], loaded.sources) or not findings
-    json.loads(as_json(findings[:5], 1))
+    json.loads(rendered("json", Verdict(loaded, findings[:5]), folder))
     return findings
 
 
