@@ -117,7 +117,7 @@ def test_a_word_that_is_no_rule_finds_none(word):
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("unkown-field", "unknown-field"), ("RR1O3", "RR103"), ("duplicate", "duplicate-key")]
+    ("word", "meant"), [("unkown-field", "unknown-field"), ("RR103x", "RR103"), ("duplicate", "duplicate-key")]
 )
 def test_a_misspelt_rule_has_a_similar_one(word, meant):
     assert rule.nearest_rule(word) == meant
