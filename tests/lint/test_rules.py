@@ -99,8 +99,14 @@ def test_what_is_a_secret_is_not_in_the_report(found: Rule, tmp_path: Path):
         assert secret.strip("'\"") not in shown
 
 
-def test_only_rules_with_a_check_are_looked_for():
+def test_just_the_rules_with_a_check_are_looked_for():
     assert {code for code, _ in checks()} == {found.code for found in rules() if found.check is not None}
+
+
+def test_no_name_of_a_rule_is_in_both_places():
+    found = [path.stem for path in Path(rule.home.__path__[0]).rglob("rr*.py")]
+
+    assert sorted(found) == list(rule.module_names())
 
 
 # -- looking rules up ------------------------------------------------------------------------------------
