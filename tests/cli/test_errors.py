@@ -18,7 +18,7 @@ SIMULATED = ("run", "--simulate", "Hello")
 
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown command": (("rnu",), "There is no command `rnu`. Did you mean `run`?"),
-    "a command like nothing": (("zzzzz",), "Commands: run, lint, explain, audit, init, schema"),
+    "a command like nothing": (("zzzzz",), "Commands: run, lint, explain, test, audit, init, schema"),
     "an unknown option": (("run", "Hello", "--simulat"), "--simulate"),
     "an unknown parameter": ((*SIMULATED, "--param", "temprature=1"), "did you mean `temperature`?"),
     "a parameter like nothing": ((*SIMULATED, "--param", "zzzzz=1"), "known: `frequency_penalty`"),
