@@ -68,6 +68,7 @@ def test_k_selects_by_name(failing):
         (("--depth", "9"), "--depth"),
         (("--fail-under", "101"), "--fail-under"),
         (("--format", "xml"), "--format"),
+        (("no-such.test.yaml",), "does not exist"),
     ],
 )
 def test_misuse_is_said(rehearsed, arguments, words):
