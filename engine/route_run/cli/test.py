@@ -47,7 +47,7 @@ def _seconds(ctx: click.Context, option: click.Parameter, value: str) -> float:
     "  route-run test --coverage --fail-under 100\n  route-run test --explore --depth 3 --budget 2min\n"
     "\nExit codes: 0 all hold, 1 something does not, 2 usage.",
 )
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH]...")
 @click.option("-k", "expression", metavar="EXPR", help="Only rehearsals named so: `rate limited and not (eu or us)`.")
 @click.option("--explore", "explores", is_flag=True, help="Try combinations of failures that nobody scripted.")
 @click.option(
