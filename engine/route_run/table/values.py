@@ -8,6 +8,7 @@ is computed, never sampled.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +17,10 @@ from route_run.policy import Condition
 
 _PLAIN_TEXTS = 100
 """How many made-up texts are tried that read well, before any letter is taken that will do."""
+
+
+_MANY = 16
+"""From so many single texts on they are searched in, not gone through; they are sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,12 @@ class ValueSet:
     def __contains__(self, value: str | None) -> bool:
         if value is None:
             return self.absent
-        for text, inside in self.exact:
+        if len(self.exact) > _MANY:
+            place = bisect_left(self.exact, (value, False))
+            found = self.exact[place : place + 1]
+        else:
+            found = self.exact
+        for text, inside in found:
             if text == value:
                 return inside
         return self.by_prefix(value)
