@@ -46,7 +46,7 @@ def test_what_is_gone_is_a_warning_until_the_baseline_shrinks():
 
 
 def test_what_makes_the_policy_invalid_is_neither_listed_nor_hidden():
-    text = "version: 1\nledger: {retention: 400}\n"
+    text = "version: 1\nledger: {capture: full, retention: 400}\n"
     verdict = judged(text)
 
     assert verdict.as_baseline("b").entries == {}

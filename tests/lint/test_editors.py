@@ -108,18 +108,18 @@ def server(tmp_path_factory) -> Iterator[Server]:
     assert npm, "the proof with the language server needs node and npm"
     subprocess.run([npm, "install", "--silent", "--no-audit", "--prefix", folder, SERVER], check=True, timeout=300)
     program = folder / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
-    process = subprocess.Popen(
-        ["node", program, "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    server = Server(process)
-    hover = {"contentFormat": ["markdown", "plaintext"]}
-    completion = {"completionItem": {"snippetSupport": True, "documentationFormat": ["markdown"]}}
-    capabilities = {"textDocument": {"hover": hover, "completion": completion}, "workspace": {"configuration": True}}
-    server.ask("initialize", processId=os.getpid(), rootUri=folder.as_uri(), capabilities=capabilities)
-    server.send({"method": "initialized", "params": {}})
-    yield server
-    process.kill()
-    process.wait()
+    command = ["node", program, "--stdio"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+        server = Server(process)
+        hover = {"contentFormat": ["markdown", "plaintext"]}
+        completion = {"completionItem": {"snippetSupport": True, "documentationFormat": ["markdown"]}}
+        text_document = {"hover": hover, "completion": completion}
+        capabilities = {"textDocument": text_document, "workspace": {"configuration": True}}
+        server.ask("initialize", processId=os.getpid(), rootUri=folder.as_uri(), capabilities=capabilities)
+        server.send({"method": "initialized", "params": {}})
+        yield server
+        process.kill()
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,6 @@ def policy_for(tmp_path: Path, name: str, entry: Field, last: str, cut: bool) ->
         # an entry becomes a group by its `balance`
         text = text.replace("- ", "- balance: weighted\n" + " " * (text.splitlines()[3].index("-") + 2), 1)
         line += 1
-        column = len(text.splitlines()[line - 1]) - len(text.splitlines()[line - 1].lstrip()) if column else column
     if cut:
         head = text.splitlines()
         head[line - 1] = head[line - 1][:column]

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Fix, Severity, Span
-from route_run.schema.cut import is_cut
+from route_run.schema.cut import MOST_ERRORS, MOST_UNKNOWN, is_cut, too_many
 from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
 from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
 from route_run.schema.quick import is_sound
@@ -26,22 +26,13 @@ _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
 _USER_INFO = re.compile(r"//\S*@")
 """Credentials in a URL: found by the check, so never to be shown by it. A password may hold a `/`."""
 
-MOST_ERRORS = 300
-"""Faults of one document that are told one by one."""
-MOST_UNKNOWN = 50
-"""Unknown fields of one mapping that are told one by one."""
 _OF_ONE_KIND = frozenset(("enum", "const", "x-format"))
 """Keywords that judge a value of the right type; one of another type, or a reference, has its finding already."""
 
 _TYPES = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "`true` or `false`",
-    "null": "nothing",
-}
+    "object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
+    "boolean": "`true` or `false`", "null": "nothing",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +97,7 @@ def check(document: Document) -> list[Finding]:
     lines = document.text.splitlines()
     of_schema = list(islice(validator_for(name).iter_errors(document.data), MOST_ERRORS + 1))
     if len(of_schema) > MOST_ERRORS:
-        return [_too_many(document)]
+        return [too_many(document)]
     located = [_locate(document, lines, error) for error in of_schema]
     errors = list(_to_be_told(located))
     misspelt = _misspelt(errors)
@@ -117,17 +108,6 @@ def check(document: Document) -> list[Finding]:
         if _stands_anyhow(finding) or not (document.is_flawed(finding.span) or is_cut(document, error.keys))
     ]
     return list(dict.fromkeys(findings))
-
-
-def _too_many(document: Document) -> Finding:
-    """What stands for a document as a whole: nothing of it is read any further."""
-    return Finding(
-        Code.TOO_LARGE,
-        Span.of_file(document.path),
-        f"more than {MOST_ERRORS} values of this file are not what the schema asks for",
-        help="see that it is a policy; `route-run schema policy` prints the schema",
-        effect="nothing of this file is used",
-    )
 
 
 def _stands_anyhow(finding: Finding) -> bool:

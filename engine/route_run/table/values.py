@@ -19,8 +19,6 @@ _PLAIN_TEXTS = 100
 """How many made-up texts are tried that read well, before any letter is taken that will do."""
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class ValueSet:
     """A set over all texts and absence, in a normal form: equal sets are equal objects.
