@@ -205,9 +205,9 @@ def test_a_document_from_stdin_stands_in_the_place_of_its_file(cli: Commands) ->
     text = on_disk(cli).replace("upstream: patient", "upstream: pateint")
     name = str(cli.folder / "policy.yaml")
 
-    (finding,) = cli("lint", "-", "--stdin-filename", name, "--format", "json", stdin=text.encode()).json["findings"]
+    found = cli("lint", "-", "--stdin-filename", name, "--format", "json", stdin=text.encode()).json["findings"]
 
-    assert (finding["code"], finding["path"]) == ("RR201", name)
+    assert ("RR201", name) in [(finding["code"], finding["path"]) for finding in found]
     assert cli("lint").code == 0
 
 

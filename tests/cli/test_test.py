@@ -68,6 +68,7 @@ def test_k_selects_by_name(failing):
         (("--depth", "9"), "--depth"),
         (("--fail-under", "101"), "--fail-under"),
         (("--format", "xml"), "--format"),
+        (("no-such.test.yaml",), "does not exist"),
     ],
 )
 def test_misuse_is_said(rehearsed, arguments, words):
@@ -183,11 +184,11 @@ def test_mutation_waits_until_rehearsals_hold(failing):
 
 # -- for machines --------------------------------------------------------------------------------------
 
-ALL = ("--coverage", "--explore", "--depth", "1", "--mutate")
+ALL = ("--coverage", "--explore", "--depth", "0", "--mutate")
 
 
 def test_json_is_one_object_and_the_same_every_time(failing):
-    one, other = (failing("test", "--format", "json", "--coverage", "--explore", "--depth", "1") for _ in range(2))
+    one, other = (failing("test", "--format", "json", "--coverage", "--explore", "--depth", "0") for _ in range(2))
     assert one.code == 1
     assert one.out == other.out
     report = one.json

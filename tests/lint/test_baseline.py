@@ -18,7 +18,7 @@ OTHER = "version: 1\ntags:\n  c: {values: [2024-08-06]}\n"
 
 
 def judged(text, baseline=None):
-    return judge(loaded_from(text), TODAY, baseline)
+    return judge(loaded_from(text), TODAY, baseline, ())
 
 
 BASELINE = judged(TWO).as_baseline("lint.json")

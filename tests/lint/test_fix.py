@@ -30,7 +30,7 @@ upstreams:
 def mended(folder: Path, files, *, unsafe=False, wanted=lambda finding: True):
     root = write_policy(folder / "policy", files)
 
-    return mend(lambda contents: judge(load([root], contents), TODAY), wanted, unsafe=unsafe)
+    return mend(lambda contents: judge(load([root], contents), TODAY, looked_for=()), wanted, unsafe=unsafe)
 
 
 def after(result, name="policy.yaml"):
@@ -138,7 +138,7 @@ def test_bytes_that_are_no_part_of_a_fix_stay(tmp_path, start, ending):
     root.mkdir()
     (root / "policy.yaml").write_bytes(start + text.encode())
 
-    (change,) = mend(lambda contents: judge(load([root], contents), TODAY), lambda _: True).changes
+    (change,) = mend(lambda contents: judge(load([root], contents), TODAY, looked_for=()), lambda _: True).changes
 
     assert change.after == start + text.replace("requird", "required").encode()
 

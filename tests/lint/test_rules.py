@@ -99,8 +99,14 @@ def test_what_is_a_secret_is_not_in_the_report(found: Rule, tmp_path: Path):
         assert secret.strip("'\"") not in shown
 
 
-def test_only_rules_with_a_check_are_looked_for():
+def test_just_the_rules_with_a_check_are_looked_for():
     assert {code for code, _ in checks()} == {found.code for found in rules() if found.check is not None}
+
+
+def test_no_name_of_a_rule_is_in_both_places():
+    found = [path.stem for path in Path(rule.home.__path__[0]).rglob("rr*.py")]
+
+    assert sorted(found) == list(rule.module_names())
 
 
 # -- looking rules up ------------------------------------------------------------------------------------
@@ -117,7 +123,7 @@ def test_a_word_that_is_no_rule_finds_none(word):
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("unkown-field", "unknown-field"), ("RR1O3", "RR103"), ("duplicate", "duplicate-key")]
+    ("word", "meant"), [("unkown-field", "unknown-field"), ("RR103x", "RR103"), ("duplicate", "duplicate-key")]
 )
 def test_a_misspelt_rule_has_a_similar_one(word, meant):
     assert rule.nearest_rule(word) == meant

@@ -70,7 +70,7 @@ def test_a_broken_policy_is_found_out(tmp_path, policy, violations):
 
 
 def test_the_script_of_a_violation_is_the_shortest_and_shows_it_again(tmp_path):
-    loaded, result = explored(tmp_path, BROKEN["a total that is over before the second target"][0], depth=2)
+    loaded, result = explored(tmp_path, BROKEN["a total that is over before the second target"][0], depth=1)
     violation = result.violations[0]
     assert violation.endpoints == {"first": [{"fault": "stall"}, {}]}
     assert "because the total time was over" in violation.words

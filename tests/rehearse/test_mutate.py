@@ -26,16 +26,21 @@ GUARDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def unguarded(tmp_path_factory):
+    """What becomes of all changes where the one rehearsal expects nothing."""
+    return mutate(loaded_with(tmp_path_factory.mktemp("unguarded"), [rehearsal()]), Backend.TRIO, 60)
+
+
 @pytest.mark.parametrize(("words", "guard"), GUARDS.items(), ids=GUARDS)
-def test_a_change_is_noticed_only_where_a_rehearsal_guards_it(tmp_path, words, guard):
-    guarded = mutate(loaded_with(tmp_path / "a", [guard]), Backend.TRIO, 60)
-    alone = mutate(loaded_with(tmp_path / "b", [rehearsal()]), Backend.TRIO, 60)
+def test_a_change_is_noticed_only_where_a_rehearsal_guards_it(tmp_path, unguarded, words, guard):
+    guarded = mutate(loaded_with(tmp_path, [guard]), Backend.TRIO, 60)
     assert words not in {mutant.words for mutant in guarded.survivors}
-    assert words in {mutant.words for mutant in alone.survivors}
+    assert words in {mutant.words for mutant in unguarded.survivors}
 
 
-def test_a_change_that_makes_the_policy_invalid_needs_no_rehearsal(tmp_path):
-    result = mutate(loaded_with(tmp_path, [rehearsal()]), Backend.TRIO, 60)
+def test_a_change_that_makes_the_policy_invalid_needs_no_rehearsal(unguarded):
+    result = unguarded
     # support without its tag matches the very requests of the other route; a guard without its pattern is none
     assert result.invalid >= 2
     assert "support: match any desk" not in {mutant.words for mutant in result.survivors}
@@ -62,7 +67,15 @@ def test_a_budget_that_is_over_says_so(tmp_path):
     assert (result.is_cut, result.tried) == (True, 0)
 
 
-def test_a_pattern_of_a_pack_that_is_dropped_is_noticed(tmp_path):
-    assert "patterns" in SMALL
-    without = mutate(loaded_with(tmp_path, [rehearsal()]), Backend.TRIO, 60)
-    assert "words: raise the threshold to 1" in {mutant.words for mutant in without.survivors}
+def test_a_pattern_of_a_pack_is_dropped_too(tmp_path):
+    from route_run.table import load
+    from support.policies import write_policy
+
+    patterns = "[{id: aurora, regex: aurora, score: 1}]"
+    files = {
+        "policy.yaml": SMALL.replace("words: {patterns:", "words: {packs: [own/words@1], patterns:"),
+        "own.pack.yaml": f"version: 1\npack: own/words\nrelease: 1\npatterns: {patterns}\n",
+        "cases.test.yaml": "version: 1\nrehearsals: [{name: a, request: {prompt: a}, expect: {outcome: completed}}]\n",
+    }
+    result = mutate(load([write_policy(tmp_path / "policy", files)]), Backend.TRIO, 60)
+    assert "words: drop the pack own/words@1" in {mutant.words for mutant in result.survivors}

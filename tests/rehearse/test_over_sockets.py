@@ -37,7 +37,7 @@ upstreams:
   main:
     targets: [{{endpoint: first, model: m}}, {{endpoint: second, model: m}}]
     retry: {{attempts: 2, backoff: {{first: 1ms, max: 1ms}}}}
-    timeouts: {{connect: 1s, first_content: 400ms, idle: 300ms, total: 5s}}
+    timeouts: {{connect: 5s, first_content: 2s, idle: 1500ms, total: 15s}}
 routes:
   rest: {{match: {{}}, upstream: main}}
 webhooks:

@@ -24,7 +24,7 @@ def inside(regions, request):
     return [region for region in regions if request in region]
 
 
-@examples(150)
+@examples(100)
 @given(matches.matches(), matches.matches(), REQUESTS)
 def test_what_is_left_without_a_region_is_disjoint_and_exact(one, other, requests):
     first, second = matches.region(one), matches.region(other)
@@ -37,7 +37,7 @@ def test_what_is_left_without_a_region_is_disjoint_and_exact(one, other, request
     assert not any(piece.is_empty for piece in pieces)
 
 
-@examples(150)
+@examples(100)
 @given(ITEMS, REQUESTS)
 def test_merged_regions_hold_the_same_requests(written, requests):
     pieces = [all_requests()]
@@ -118,7 +118,7 @@ def names_of(side):
     return side.bad_tag, route, [b.name for b in side.bounds], [h.name for h in side.hooks]
 
 
-@settings(examples(30), phases=[Phase.generate])  # a policy of many parts takes minutes to shrink
+@settings(examples(20), phases=[Phase.generate])  # a policy of many parts takes minutes to shrink
 @given(policies(), policies(), st.data())
 def test_every_request_that_is_decided_otherwise_lies_in_one_cell_that_says_so(before, after, data):
     # half of the second policy is the first one: what is kept is as telling as what is changed

@@ -13,9 +13,9 @@ import click
 from route_run.cli.main import EXIT_FINDINGS, Settings
 from route_run.cli.terminal import painted
 from route_run.errors import Finding, MisuseError
-from route_run.lint.report import as_json as findings_as_json
-from route_run.lint.report import as_text, printable
+from route_run.lint.report import as_text, printable, rendered
 from route_run.lint.report import summary as findings_summary
+from route_run.lint.verdict import Verdict
 from route_run.policy import PlacedRehearsal, units
 from route_run.rehearse import coverage_report, explore_report, machine_report
 from route_run.rehearse.clock import Backend, best_backend
@@ -47,7 +47,7 @@ def _seconds(ctx: click.Context, option: click.Parameter, value: str) -> float:
     "  route-run test --coverage --fail-under 100\n  route-run test --explore --depth 3 --budget 2min\n"
     "\nExit codes: 0 all hold, 1 something does not, 2 usage.",
 )
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH]...")
 @click.option("-k", "expression", metavar="EXPR", help="Only rehearsals named so: `rate limited and not (eu or us)`.")
 @click.option("--explore", "explores", is_flag=True, help="Try combinations of failures that nobody scripted.")
 @click.option(
@@ -183,7 +183,7 @@ def _loaded(settings: Settings, paths: Sequence[Path], style: str) -> tuple[Load
 def _refuse(problems: Sequence[Finding], loaded: Loaded, style: str) -> NoReturn:
     documents = len(loaded.reading.documents)
     if style == "json":
-        click.echo(findings_as_json(problems, documents))
+        click.echo(rendered("json", Verdict(loaded, tuple(problems)), Path.cwd()), nl=False)
     else:
         click.echo(as_text(problems, loaded.sources, lambda text, role: painted(text, role, sys.stderr)), err=True)
         click.echo(f"\nthe policy cannot be rehearsed: {findings_summary(problems, documents)}", err=True)

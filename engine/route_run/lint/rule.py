@@ -1,7 +1,7 @@
 """Rules: one module of `rules/` each, whose docstring is what a person reads about it.
 
-Decides how such a module is read. A rule that the phases of loading report themselves (reading, schema,
-references, compiling) is a docstring alone; a rule of lint has a ``check`` beside it.
+Decides how such a module is read. A rule of lint has a ``check`` beside its docstring; one that is checked
+elsewhere (by reading, schema, references, compiling, suppressions) is its docstring alone, in `rules/elsewhere/`.
 
 The form of a module named ``rr301_unreachable_route.py``::
 
@@ -44,11 +44,13 @@ from types import ModuleType
 from route_run.errors import Code, Finding, Severity
 from route_run.lint import rules as home
 from route_run.lint.facts import Facts
+from route_run.lint.rules import elsewhere
 from route_run.text.nearest import nearest
 
 Check = Callable[[Facts], Iterator[Finding]]
 _SECTION = re.compile(r"^(Why|Bad|Good|Effect|Fix):[ \n]", re.MULTILINE)
 _FILE = re.compile(r"^# (?:file: (\S+)(?: as (\S+))?|link: (\S+) to (\S+))\n", re.MULTILINE)
+_HERE = home.__name__
 
 
 class Confidence(Enum):
@@ -109,8 +111,8 @@ def rule_of(code: Code) -> Rule:
 @cache
 def checks() -> tuple[tuple[Code, Check], ...]:
     """The codes that lint looks for itself, each with its check; their texts are not read."""
-    modules = ((name, _module(name)) for name in module_names())
-    return tuple((_code(name), module.check) for name, module in modules if hasattr(module, "check"))
+    here = [(name, _module(name)) for name, place in sorted(_modules().items()) if place == _HERE]
+    return tuple((_code(name), module.check) for name, module in here if hasattr(module, "check"))
 
 
 def rule_named(word: str) -> Rule | None:
@@ -133,11 +135,22 @@ def nearest_rule(word: str) -> str | None:
 @cache
 def module_names() -> tuple[str, ...]:
     """The modules of all rules, in the order of their codes."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(home.__path__)))
+    return tuple(sorted(_modules()))
+
+
+@cache
+def _modules() -> Mapping[str, str]:
+    """The package of every rule's module, by the module's name."""
+    return {
+        module.name: package.__name__
+        for package in (home, elsewhere)
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.ispkg
+    }
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"{home.__name__}.{name}")
+    return importlib.import_module(f"{_modules()[name]}.{name}")
 
 
 def _code(name: str) -> Code:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from route_run.errors import Finding, Severity, Span
+from route_run.errors import Code, Finding, Severity, Span
 from route_run.lint.baseline import Baseline, first_baseline, stale
 from route_run.lint.check import lint
 from route_run.lint.fingerprint import fingerprints
-from route_run.lint.rule import rule_of
+from route_run.lint.rule import Check, rule_of
 from route_run.lint.suppression import Suppressed, Suppression, sift
 from route_run.table import Loaded
 
@@ -68,9 +68,14 @@ class Verdict:
         return first_baseline(path, {print_: f for print_, f in found if f not in fatal})
 
 
-def judge(loaded: Loaded, today: date, baseline: Baseline | None = None) -> Verdict:
-    """Everything lint has to say of a policy on a day."""
-    found = lint(loaded)
+def judge(
+    loaded: Loaded,
+    today: date,
+    baseline: Baseline | None = None,
+    looked_for: Sequence[tuple[Code, Check]] | None = None,
+) -> Verdict:
+    """Everything lint has to say of a policy on a day; ``looked_for`` are the rules to check, by default all."""
+    found = lint(loaded, looked_for)
     fatal = _fatal(loaded)
     sifted = sift(found, loaded.reading.documents, today, fatal.__contains__)
     secrets = tuple(finding.span for finding in found if rule_of(finding.code).is_secret)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from route_run.flow.failure import Cause
-from route_run.ledger import Entry, MemoryLedger
+from route_run.ledger import Entry
 from route_run.policy.rehearsal import Act
 from route_run.rehearse.performance import JSON, Asked, Pause, Performance, Step, perform, words_of
 from route_run.table import RoutingTable
@@ -43,11 +43,10 @@ NOTED: ContextVar[Noted | None] = ContextVar("NOTED", default=None)
 """Where the request that is running in this task is noted."""
 
 
-class NotingLedger(MemoryLedger):
-    """A ledger in memory that also notes each entry with the request that made it."""
+class NotingLedger:
+    """Notes each entry with the request that made it, and keeps no chain: nobody verifies a rehearsal."""
 
     async def append(self, entries: Sequence[Entry]) -> None:
-        await super().append(entries)
         if (noted := NOTED.get()) is not None:
             noted.entries += entries
 

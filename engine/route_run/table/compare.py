@@ -7,8 +7,8 @@ known here: whoever asks brings the items that have changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from route_run.table.attributes import Attributes
 from route_run.table.match import Region
@@ -76,26 +76,35 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A region with what may still cut it; every list holds only what shares a request with it."""
+    """A region that may still be cut, and how far each list of what cuts it has been gone through.
+
+    What does not share a request with a region shares none with its pieces, so no list is begun anew.
+    """
 
     region: Region
-    differing: Sequence[Region]
-    admitted: Sequence[Region]
-    cuts: Sequence[Region]
-    ranked: tuple[Sequence[Region], Sequence[Region]]
+    differs: bool = False
+    differing: int = 0
+    ranked: tuple[int, int] = (0, 0)
+    cut: int = 0
 
 
 class _Comparison:
     def __init__(self, before: RoutingTable, after: RoutingTable, changed: Changed, by_match: bool, most: int) -> None:
         self._tables = (before, after)
         self._changed = changed
-        self._by_match = by_match
         self._most = most
+        self._admitted = [_admitted(table) for table in self._tables]
+        self._differs = list(self._differing()) if by_match else [all_requests()]
+        self._ranked = [
+            [route.region for route in table.matched if route.region is not None] if by_match else []
+            for table in self._tables
+        ]
+        self._cuts = _distinct(self._cutting())
 
     def made(self) -> Cells:
         """Cuts regions until each is one cell. Regions that nothing changed touches are left uncut."""
         cells: list[Cell] = []
-        waiting = [self._start()]
+        waiting = [_Waiting(all_requests())]
         steps = 0
         while waiting:
             steps += 1
@@ -109,54 +118,63 @@ class _Comparison:
                 waiting.extend(reversed(pieces))
         return Cells(tuple(cells), is_complete=True)
 
-    def _start(self) -> _Waiting:
-        differing = list(self._differing()) if self._by_match else [all_requests()]
-        admitted = [_admitted(table) for table in self._tables]
-        cuts = [bound.region for table in self._tables for bound in table.bounds]
-        names = self._changed.hooks
-        cuts += [hook.condition for table in self._tables for hook in table.hooks if hook.name in names]
-        ranked = tuple(
-            [route.region for route in table.matched if route.region is not None] if self._by_match else []
-            for table in self._tables
-        )
-        return _Waiting(all_requests(), differing, admitted, _distinct(cuts), (ranked[0], ranked[1]))
+    def _cutting(self) -> Iterator[Region]:
+        """What tells requests of one route apart: every bound, since they add up, and the webhooks that changed."""
+        for table in self._tables:
+            yield from (bound.region for bound in table.bounds)
+        for table in self._tables:
+            yield from (hook.condition for hook in table.hooks if hook.name in self._changed.hooks)
 
     def _differing(self) -> Iterator[Region]:
         """Regions that hold every request about which the tables can differ."""
-        before, after = (_admitted(table) for table in self._tables)
+        before, after = self._admitted
         yield from without(before, after)
         yield from without(after, before)
         # the rank of routes is told within the domains of tags: where those change, it may
         domains = [table.vocabulary.domains for table in self._tables]
         is_same = domains[0] == domains[1]
         for table in self._tables:
+            yield from (bound.region for bound in table.bounds if bound.name in self._changed.bounds)
+            yield from (hook.condition for hook in table.hooks if hook.name in self._changed.hooks)
             for route in table.matched:
                 if route.region is not None and (not is_same or route.name in self._changed.routes):
                     yield route.region
-            yield from (bound.region for bound in table.bounds if bound.name in self._changed.bounds)
-            yield from (hook.condition for hook in table.hooks if hook.name in self._changed.hooks)
 
     def _cut(self, now: _Waiting) -> list[_Waiting] | None:
         """The pieces of a region: none when nothing differs in it, None when it is one cell."""
-        if not now.differing:
-            return []
-        if not any(now.region <= region for region in now.differing):
-            return self._pieces(now, now.differing[0])
-        for admitted in now.admitted:
-            if not now.region <= admitted:
-                return self._pieces(now, admitted)
-        for regions in now.ranked:
-            for region in regions:
-                if now.region <= region:
-                    break  # it wins all that the routes before it have left
-                return self._pieces(now, region)
-        for region in now.cuts:
-            if not now.region <= region:
-                return self._pieces(now, region)
-        return None
+        if not now.differs:
+            return self._by_difference(now)
+        for admitted in self._admitted:
+            if overlap(now.region, admitted) and not now.region <= admitted:
+                return _pieces(now, admitted)
+        return self._by_rank(now)
 
-    def _pieces(self, now: _Waiting, cutter: Region) -> list[_Waiting]:
-        return [_narrowed(now, piece) for piece in split(now.region, cutter)]
+    def _by_difference(self, now: _Waiting) -> list[_Waiting]:
+        place = _next(self._differs, now.region, now.differing)
+        if place == len(self._differs):
+            return []
+        inside, *outside = split(now.region, self._differs[place])
+        return [replace(now, region=inside, differs=True)] + [
+            replace(now, region=piece, differing=place + 1) for piece in outside
+        ]
+
+    def _by_rank(self, now: _Waiting) -> list[_Waiting] | None:
+        first, second = (
+            _next(regions, now.region, start) for regions, start in zip(self._ranked, now.ranked, strict=True)
+        )
+        here = replace(now, ranked=(first, second))
+        for regions, place in zip(self._ranked, here.ranked, strict=True):
+            # a region that lies inside of the first route that takes any of it is won by that route alone
+            if place < len(regions) and not now.region <= regions[place]:
+                return _pieces(here, regions[place])
+        return self._by_cuts(here)
+
+    def _by_cuts(self, now: _Waiting) -> list[_Waiting] | None:
+        for place in range(now.cut, len(self._cuts)):
+            cutter = self._cuts[place]
+            if overlap(now.region, cutter) and not now.region <= cutter:
+                return _pieces(replace(now, cut=place + 1), cutter)
+        return None
 
     def _cell(self, region: Region) -> Cell:
         witness = region.witness()
@@ -164,18 +182,13 @@ class _Comparison:
         return Cell(region, before, after)
 
 
-def _narrowed(now: _Waiting, piece: Region) -> _Waiting:
-    return _Waiting(
-        piece,
-        _touching(now.differing, piece),
-        _touching(now.admitted, piece),
-        _touching(now.cuts, piece),
-        (_touching(now.ranked[0], piece), _touching(now.ranked[1], piece)),
-    )
+def _next(regions: Sequence[Region], region: Region, start: int) -> int:
+    """The place of the first region from a place on that shares a request with a region."""
+    return next((place for place in range(start, len(regions)) if overlap(region, regions[place])), len(regions))
 
 
-def _touching(regions: Sequence[Region], piece: Region) -> list[Region]:
-    return [region for region in regions if overlap(region, piece)]
+def _pieces(now: _Waiting, cutter: Region) -> list[_Waiting]:
+    return [replace(now, region=piece) for piece in split(now.region, cutter)]
 
 
 def _admitted(table: RoutingTable) -> Region:
@@ -185,7 +198,7 @@ def _admitted(table: RoutingTable) -> Region:
     return Region(domains, everything.tokens, everything.needs)
 
 
-def _distinct(regions: Sequence[Region]) -> list[Region]:
+def _distinct(regions: Iterable[Region]) -> list[Region]:
     found: list[Region] = []
     seen = set()
     for region in regions:

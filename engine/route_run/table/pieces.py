@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from route_run.policy import Capability
 from route_run.table.attributes import MODEL, smallest_prompt
@@ -123,9 +124,10 @@ def _merged_by_value(regions: Sequence[Region], dimension: str) -> list[Region]:
 def _united_values(group: Sequence[Region], dimension: str) -> Region:
     if len(group) == 1:
         return group[0]
-    together = ValueSet.nothing()
-    for region in group:
-        together |= region.values.get(dimension, _EVERYTHING)
+    sets = [region.values.get(dimension, _EVERYTHING) for region in group]
+    while len(sets) > 1:  # by halves: each value is then carried only a few times
+        sets = [one | other for one, other in zip_longest(sets[::2], sets[1::2], fillvalue=ValueSet.nothing())]
+    (together,) = sets
     values = {d: v for d, v in group[0].values.items() if d != dimension}
     if not together.is_everything:
         values[dimension] = together

@@ -84,6 +84,7 @@ def _route(policy, draw):
         "match": draw.choice(MATCHES),
         "upstream": draw.choice(["x", "y"]),
         "precedence": draw.randint(1, 99),
+        "callable": draw.random() < 0.5,
         **({"parameters": {"temperature": rule}} if rule else {}),
     }
 
@@ -162,13 +163,13 @@ def observed(table, forms):
     return seen
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(14))
 def test_a_request_is_decided_otherwise_exactly_where_the_difference_says(seed):
     draw = random.Random(seed)
     before = changed(POLICY, draw)
     before, after = (table_of(json.dumps(policy)) for policy in (before, changed(before, draw)))
     found = difference(before, after)
-    regions = [r for group in found.groups for requests in group.requests for r in requests.regions]
+    regions = regions_of(found, lambda way: way.called is None)
     assert found.is_complete
     for forms in requests():
         at = [attributes_of(table, forms[0]) for table in (before, after)]
@@ -177,7 +178,34 @@ def test_a_request_is_decided_otherwise_exactly_where_the_difference_says(seed):
         assert any(at[0] in region for region in regions) is is_other, at[0]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_a_request_that_calls_its_route_by_name_too(seed):
+    draw = random.Random(seed)
+    before = changed(POLICY, draw)
+    before, after = (table_of(json.dumps(policy)) for policy in (before, changed(before, draw)))
+    found = difference(before, after)
+    names = {name for table in (before, after) for name, route in table.routes.items() if route.callable}
+    for name in names:
+        regions = regions_of(found, lambda way, name=name: way.called == name)
+        for forms in requests():
+            calls = [request.model_copy(update={"route": name}) for request in forms[: len(GIVEN)]]
+            at = attributes_of(before, forms[0])
+            if observed(before, calls) != observed(after, calls):
+                assert any(at in region for region in regions), (name, at)
+
+
+def regions_of(found, is_meant):
+    """The regions of requests that come the ways that are meant."""
+    return [
+        region
+        for group in found.groups
+        for requests in group.requests
+        if is_meant(requests.way)
+        for region in requests.regions
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_the_witness_of_every_group_lies_in_it_and_its_plans_are_of_it(seed):
     draw = random.Random(1000 + seed)
     before = changed(POLICY, draw)
