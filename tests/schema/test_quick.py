@@ -26,14 +26,14 @@ def errors_of(name, data):
     return list(validator_for(name).iter_errors(data))
 
 
-@pytest.mark.parametrize("name", ["policy", "pack"])
+@pytest.mark.parametrize("name", ["policy", "pack", "test"])
 def test_the_schemas_use_no_keyword_that_the_fast_lane_does_not_know(name):
     assert _judge_for(name) is not None
 
 
 @pytest.mark.parametrize("path", [*SOUND, *PACKS], ids=lambda path: path.name)
 def test_what_we_ship_takes_the_fast_lane(path):
-    kind = Kind.PACK if path.name.endswith(".pack.yaml") else Kind.POLICY
+    kind = next((kind for kind in (Kind.PACK, Kind.TEST) if path.name.endswith(f".{kind.value}.yaml")), Kind.POLICY)
     document, _ = read(path.read_bytes(), kind)
 
     assert is_sound(kind.value, document.data)
