@@ -102,7 +102,6 @@ DEFERRED = {
     "after_content": ("upstream", "fallback: {after_content: restart}"),
     "hedge": ("upstream", "hedge: {after: 2s}"),
     "limits": ("first", "limits: {concurrent: 3}"),
-    "maintenance": ("first", "maintenance: [{from: '2026-12-01T22:00:00Z', to: '2026-12-01T23:00:00Z', why: x}]"),
     "breaker": ("first", "breaker: {consecutive: 3}"),
     "retry_budget": ("first", "retry_budget: {floor: 9}"),
 }

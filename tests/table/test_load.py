@@ -17,7 +17,6 @@ from support.reading import codes, fragment, loaded_from
 
 DEFERRED = [
     ("endpoints.cognigy.limits", "limits"),
-    ("endpoints.cognigy.maintenance", "maintenance"),
     ("upstreams.main.targets[1].balance", "balance"),
     ("upstreams.main.targets[1].targets[0].weight", "weight"),
     ("bounds.fair-share.per", "per"),

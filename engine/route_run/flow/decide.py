@@ -189,6 +189,9 @@ class _Decision:
     def _obstacles(self, target: Target, fitted: Fitted) -> Iterator[str]:
         if target.drained:
             yield f"the endpoint `{target.endpoint}` is drained"
+        for window in target.maintenance:
+            if self.snapshot.at in window:
+                yield f"the endpoint `{target.endpoint}` is {window.words}"
         for need in sorted(self.attributes.needs, key=lambda n: n.value):
             if need not in target.capabilities:
                 yield f"the model `{target.model}` has no {need.value}"

@@ -17,7 +17,18 @@ from route_run.table.attributes import MODEL
 from route_run.table.index import Index
 from route_run.table.match import Region, Relation, Vocabulary, as_written
 from route_run.table.order import Conflict, ranked
-from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
+from route_run.table.table import (
+    Bound,
+    Deliver,
+    Hook,
+    Maintenance,
+    Outside,
+    Route,
+    RoutingTable,
+    Rule,
+    Target,
+    Upstream,
+)
 
 _MATCHING = ("routes", "bounds", "webhooks")
 
@@ -193,6 +204,7 @@ def _target(policy: Policy, target: written.Target) -> Target | None:
         dialect=endpoint.dialect,
         labels=endpoint.labels,
         drained=endpoint.drain,
+        maintenance=tuple(_maintenance(window) for window in endpoint.maintenance),
         context_window=model.context_window if largest is None else min(model.context_window, largest),
         max_output_tokens=int(ranges[Parameter.MAX_TOKENS].max or model.max_output_tokens),
         capabilities=model.capabilities,
@@ -200,6 +212,12 @@ def _target(policy: Policy, target: written.Target) -> Target | None:
         ranges=ranges,
         price=served.price or model.price,
     )
+
+
+def _maintenance(window: written.Window) -> Maintenance:
+    reason = f" ({window.why})" if window.why else ""
+    words = f"in maintenance until {window.to.isoformat()}{reason}"
+    return Maintenance(window.from_.timestamp(), window.to.timestamp(), words)
 
 
 def _rule(source: str, parameter: Parameter, rule: written.ParameterBound) -> Rule:

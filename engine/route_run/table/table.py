@@ -40,6 +40,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A window in which nothing new is sent: ``start`` and ``end`` in seconds since 1970; the end is outside."""
+
+    start: float
+    end: float
+    words: str
+
+    def __contains__(self, at: float) -> bool:
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint and a model, with all that eligibility asks about them.
 
@@ -53,6 +65,7 @@ class Target:
     traits: Traits
     labels: Mapping[str, str]
     drained: bool
+    maintenance: tuple[Maintenance, ...]
     context_window: int
     max_output_tokens: int
     capabilities: frozenset[Capability]
