@@ -102,8 +102,6 @@ DEFERRED = {
     "after_content": ("upstream", "fallback: {after_content: restart}"),
     "hedge": ("upstream", "hedge: {after: 2s}"),
     "limits": ("first", "limits: {concurrent: 3}"),
-    "breaker": ("first", "breaker: {consecutive: 3}"),
-    "retry_budget": ("first", "retry_budget: {floor: 9}"),
 }
 
 

@@ -13,7 +13,7 @@ from route_run.cli.policy import load_policy
 from route_run.cli.selectors import Asked, request_options
 from route_run.cli.terminal import EXIT_OF
 from route_run.flow.decide import decide
-from route_run.flow.plan import Snapshot
+from route_run.flow.snapshot import Snapshot
 from route_run.lint.report import finding_as_json, printable
 from route_run.review.explain import explanation
 from route_run.schema.formats import instant

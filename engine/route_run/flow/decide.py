@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from route_run.flow.lineup import lined_up
 from route_run.flow.outcome import Outcome
 from route_run.flow.parameters import Fitted, Judged, Note, fit, judge
-from route_run.flow.plan import Plan, PlannedTarget, Reason, Snapshot, Stage, Stop
+from route_run.flow.plan import Plan, PlannedTarget, Reason, Stage, Stop
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot, World
 from route_run.guard import Action, Verdict
 from route_run.policy import Capability, Parameter
 from route_run.table import Attributes, Bound, Route, RoutingTable, Target
@@ -35,9 +37,12 @@ def attributes_of(table: RoutingTable, request: PromptRequest) -> Attributes:
     )
 
 
-def decide(table: RoutingTable, request: PromptRequest, snapshot: Snapshot = Snapshot(), seed: int = 0) -> Plan:
-    """The plan for a request. ``snapshot`` is the state of the world, ``seed`` the randomness of this request."""
-    return _Decision(table, request, attributes_of(table, request), snapshot, seed).made()
+def decide(table: RoutingTable, request: PromptRequest, world: World = Snapshot(), seed: int = 0) -> Plan:
+    """The plan for a request. ``world`` is where things stand, ``seed`` the randomness of this request.
+
+    The plan's snapshot holds what was used of the world; with it in the world's place the plan is the same.
+    """
+    return _Decision(table, request, attributes_of(table, request), world, Snapshot(world.at), seed).made()
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class _Decision:
     table: RoutingTable
     request: PromptRequest
     attributes: Attributes
+    world: World
     snapshot: Snapshot
     seed: int
     why: list[Reason] = field(default_factory=list)
@@ -171,14 +177,19 @@ class _Decision:
         return judged
 
     def _weigh_targets(self, route: Route, judged: Judged) -> None:
-        weighed = [(target, fit(judged, target)) for target in route.upstream.targets]
-        self.targets = tuple(
-            PlannedTarget(target, fitted.values, (*fitted.skipped, *self._obstacles(target, fitted)))
-            for target, fitted in weighed
-        )
-        for planned, (_, fitted) in zip(self.targets, weighed, strict=True):
-            for text in (*fitted.notes, *(f"skipped: {reason}" for reason in planned.skipped)):
-                self._note(Stage.ELIGIBILITY, str(planned.target), text)
+        self.snapshot = self.world.seen(route.upstream.targets)
+        weighed: list[PlannedTarget] = []
+        for target in route.upstream.targets:
+            fitted = fit(judged, target)
+            weighed.append(PlannedTarget(target, fitted.values, (*fitted.skipped, *self._obstacles(target, fitted))))
+            for text in fitted.notes:
+                self._note(Stage.ELIGIBILITY, str(target), text)
+        self.targets, notes = lined_up(weighed, self.snapshot, route.upstream.timeouts.total, self.seed)
+        for planned in self.targets:
+            for reason in planned.skipped:
+                self._note(Stage.ELIGIBILITY, str(planned.target), f"skipped: {reason}")
+        for planned, text in notes:
+            self._note(Stage.ELIGIBILITY, str(planned.target), text)
         if not any(planned.is_eligible for planned in self.targets):
             reasons = "; ".join(f"{planned.target}: {planned.skipped[0]}" for planned in self.targets)
             message = f"no target of the upstream `{route.upstream.name}` can take this request: {reasons}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from route_run.flow.outcome import Outcome
 from route_run.flow.request import ParameterValue
+from route_run.flow.snapshot import Snapshot
 from route_run.guard import Verdict
 from route_run.policy import Parameter
 from route_run.table import ESTIMATE, Attributes, Route, Target
@@ -35,19 +36,18 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a decision knows of the world: ``at`` is the time in seconds since 1970, UTC."""
-
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target with what would be sent to it; ``skipped`` says why it will not be asked."""
+    """One target with what would be sent to it; ``skipped`` says why it will not be asked.
+
+    ``after`` is how many seconds after the plan it can be asked at the earliest; ``early`` that it is
+    asked although its breaker is open or its endpoint cools, because no other target is left.
+    """
 
     target: Target
     parameters: Mapping[Parameter, ParameterValue]
     skipped: tuple[str, ...] = ()
+    after: float = 0.0
+    early: bool = False
 
     @property
     def is_eligible(self) -> bool:
@@ -107,6 +107,7 @@ class Plan:
                     "sent_as": planned.target.sent_as,
                     "parameters": _by_name(planned.parameters),
                     "skipped": list(planned.skipped),
+                    "after": planned.after,
                 }
                 for planned in self.targets
             ],
@@ -115,6 +116,7 @@ class Plan:
             "why": [{"stage": r.stage.value, "subject": r.subject, "text": r.text} for r in self.why],
             "seed": self.seed,
             "at": self.snapshot.at,
+            "standing": {name: state.as_json() for name, state in sorted(self.snapshot.targets.items())},
         }
 
 

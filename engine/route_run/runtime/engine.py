@@ -22,6 +22,7 @@ from route_run.runtime.login import Login
 from route_run.runtime.request import RunningRequest
 from route_run.runtime.resolve import resolve
 from route_run.runtime.revision import git_revision
+from route_run.runtime.standing import Standing
 from route_run.runtime.wiring import Wiring
 from route_run.table import Loaded, load
 from route_run.transport.seam import Transport, Way
@@ -84,7 +85,8 @@ class Engine:
             logins = {place.name: Login(place, carrier, tasks, dice.random, resolved.redact) for place in places}
             deliverer = Deliverer(resolved.webhooks, logins, carrier, kept, clock, tasks, dice.random)
             revision = git_revision(loaded.reading.documents[0].folder)
-            engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, clock, dice, revision))
+            standing = Standing(table.policy, dice.random)
+            engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, standing, clock, dice, revision))
             try:
                 yield engine
             finally:

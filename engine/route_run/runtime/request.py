@@ -17,15 +17,17 @@ from route_run.flow.classify import classify
 from route_run.flow.decide import decide
 from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Result
 from route_run.flow.failure import Cause, Failure
-from route_run.flow.machine import Course, Finish, Send, State, Step, start, step
+from route_run.flow.machine import Course, Finish, Send, State, Step, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
-from route_run.flow.plan import PlannedTarget, Snapshot, attributes_as_json
+from route_run.flow.plan import PlannedTarget, attributes_as_json
 from route_run.flow.record import Attempt, Measured, Record, keyed_hash, total_cost
 from route_run.flow.request import PromptRequest, ToolCall
 from route_run.ledger import Entry, EntryKind
 from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.exchange import Clocks, Exchange
 from route_run.runtime.hooks import Message, events_of, messages_for
+from route_run.runtime.permit import Permit, Visit
+from route_run.runtime.standing import HeldBack
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
 from route_run.wire.call import ModelCall
@@ -51,12 +53,16 @@ class RunningRequest:
         self._started_at = wiring.clock.now()
         self._began = anyio.current_time()
         self.id = new_id("req", self._started_at, wiring.random.getrandbits)
-        self._plan = decide(wiring.table, request, Snapshot(self._started_at), wiring.random.getrandbits(63))
+        world = wiring.standing.world(self._started_at)
+        self._plan = decide(wiring.table, request, world, wiring.random.getrandbits(63))
         self._attempts: list[Attempt] = []
         self._texts: list[str] = []
         self._tool_pieces: list[ToolPiece] = []
         self._login_used: Mapping[str, str] = {}
         self._running: RunningAttempt | None = None
+        self._permit: Permit | None = None
+        self._visited: set[int] = set()
+        self._is_out_of_budget = False
         self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
         self._events = self._run()
@@ -71,9 +77,15 @@ class RunningRequest:
 
     async def aclose(self) -> None:
         """Close what is open; what has no record yet is recorded as broken off."""
-        await self._events.aclose()
-        if self._is_recorded:
-            return
+        try:
+            await self._events.aclose()
+            if not self._is_recorded:
+                await self._break_off()
+        finally:
+            if self._permit is not None:
+                self._permit.end(None)
+
+    async def _break_off(self) -> None:
         outcome, failure = self._broken_off
         if self._running is not None:
             self._running.break_off(failure)
@@ -95,6 +107,12 @@ class RunningRequest:
             move: Send | Finish
             state, move = start(self._course())
             while isinstance(move, Send):
+                await anyio.sleep(move.after)
+                held = self._enter(move)
+                if held is not None:
+                    last = self._attempts[-1].failure if self._attempts else None
+                    state, move = held_back(state, held, last, self._elapsed())
+                    continue
                 running = await self._begin(move)
                 yield AttemptStarted(
                     running.number,
@@ -104,6 +122,8 @@ class RunningRequest:
                 )
                 await running.start(refused=self._refused(move), reconnect=move.reconnect, now=self._wiring.clock.now())
                 while (delivered := await running.more()) is not None:
+                    if delivered and self._permit is not None:
+                        self._permit.answers()
                     for event in delivered:
                         yield event
                 yield AttemptEnded(await self._end_attempt(running))
@@ -111,6 +131,7 @@ class RunningRequest:
                     yield Finished(await self._finished(Outcome.COMPLETED, None))
                     return
                 state, move = self._next(state, running)
+            self._is_out_of_budget = move.is_out_of_budget
             yield Finished(await self._finished(move.outcome, move.failure))
         except LedgerError:
             self._is_recorded = True  # it refuses: there is nothing more to be stored
@@ -130,11 +151,23 @@ class RunningRequest:
             backoff_first=upstream.backoff_first,
             backoff_max=upstream.backoff_max,
             total=upstream.timeouts.total,
+            due=tuple(planned.after for planned in self._plan.eligible),
         )
 
+    def _enter(self, move: Send) -> Failure | None:
+        """Take the permit for an attempt; what comes back says why there is none."""
+        planned = self._plan.eligible[move.target]
+        visit = Visit.EXTRA if move.target in self._visited else Visit.FIRST
+        visit = Visit.REFRESHED if move.refresh else Visit.RECONNECTED if move.reconnect else visit
+        entered = self._wiring.standing.enter(planned, visit, self._route.upstream.timeouts.total)
+        if isinstance(entered, HeldBack):
+            return Failure(Cause.HELD_BACK, f"{planned.target} cannot be asked now: {entered.words}")
+        self._permit = entered
+        self._visited.add(move.target)
+        return None
+
     async def _begin(self, move: Send) -> RunningAttempt:
-        """Wait as long as the move says, store that the attempt begins, and set it up."""
-        await anyio.sleep(move.after)
+        """Store that the attempt begins, and set it up."""
         planned = self._plan.eligible[move.target]
         number = len(self._attempts) + 1
         started_at = self._wiring.clock.now()
@@ -186,6 +219,8 @@ class RunningRequest:
         """Take what an ended attempt leaves: its record, and what it delivered."""
         ended = running.ended()
         self._attempts.append(ended)
+        if self._permit is not None:
+            self._permit.end(ended)
         if running.has_delivered:
             self._texts = running.text
             self._tool_pieces = running.tool_pieces
@@ -201,10 +236,14 @@ class RunningRequest:
             failure=running.failure,
             verdict=classify(running.failure),
             delivered=running.has_delivered,
-            elapsed=anyio.current_time() - self._began,
+            elapsed=self._elapsed(),
             dice=self._wiring.random.random(),
+            may_revisit=self._wiring.standing.may_revisit(running.planned.target.endpoint),
         )
         return step(state, happened)
+
+    def _elapsed(self) -> float:
+        return anyio.current_time() - self._began
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -314,7 +353,8 @@ class RunningRequest:
             return failure.message
         where = self._attempts[-1].endpoint
         many = f"{len(self._attempts)} attempts failed, the last at " if len(self._attempts) > 1 else ""
-        return f"{many}{where}: {failure.message}"
+        spent = "; the endpoint's retry budget is used up" if self._is_out_of_budget else ""
+        return f"{many}{where}: {failure.message}{spent}"
 
 
 def _assembled(pieces: list[ToolPiece]) -> tuple[ToolCall, ...]:
