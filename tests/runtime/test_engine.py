@@ -101,7 +101,6 @@ async def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 DEFERRED = {
     "after_content": ("upstream", "fallback: {after_content: restart}"),
     "hedge": ("upstream", "hedge: {after: 2s}"),
-    "limits": ("first", "limits: {concurrent: 3}"),
 }
 
 

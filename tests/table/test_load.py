@@ -16,12 +16,8 @@ from support.properties import examples
 from support.reading import codes, fragment, loaded_from
 
 DEFERRED = [
-    ("endpoints.cognigy.limits", "limits"),
     ("upstreams.main.targets[1].balance", "balance"),
     ("upstreams.main.targets[1].targets[0].weight", "weight"),
-    ("bounds.fair-share.per", "per"),
-    ("bounds.fair-share.limits", "limits"),
-    ("bounds.fair-share.except", "except"),
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from route_run.flow.limits import NOTHING, is_too_long, lacks, need_of
 from route_run.flow.lineup import lined_up
 from route_run.flow.outcome import Outcome
 from route_run.flow.parameters import Fitted, Judged, Note, fit, judge
@@ -18,7 +19,7 @@ from route_run.flow.request import PromptRequest
 from route_run.flow.snapshot import Snapshot, World
 from route_run.guard import Action, Verdict
 from route_run.policy import Capability, Parameter
-from route_run.table import Attributes, Bound, Route, RoutingTable, Target
+from route_run.table import Attributes, Bound, Exceeded, Limit, Route, RoutingTable, Target
 from route_run.text.nearest import listed, nearest
 
 NEAREST_ROUTES = 3
@@ -61,6 +62,7 @@ class _Decision:
     why: list[Reason] = field(default_factory=list)
     route: Route | None = None
     bounds: tuple[Bound, ...] = ()
+    limits: tuple[Limit, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     judged: Judged | None = None
     targets: tuple[PlannedTarget, ...] = ()
@@ -83,6 +85,7 @@ class _Decision:
             snapshot=self.snapshot,
             route=self.route,
             bounds=tuple(bound.name for bound in self.bounds),
+            limits=self.limits,
             verdicts=self.verdicts,
             parameters=self.judged.values if self.judged else None,
             targets=self.targets,
@@ -137,6 +140,8 @@ class _Decision:
 
     def _gather_bounds(self) -> None:
         self.bounds = self.table.bounds_for(self.attributes)
+        limits = [bound.quota.limit_for(self.attributes) for bound in self.bounds]
+        self.limits = tuple(limit for limit in limits if limit is not None)
         for bound in self.bounds:
             self._note(Stage.BOUNDS, bound.name, "holds for this request")
 
@@ -177,9 +182,10 @@ class _Decision:
         return judged
 
     def _weigh_targets(self, route: Route, judged: Judged) -> None:
-        self.snapshot = self.world.seen(route.upstream.targets)
+        targets = route.upstream.targets
+        self.snapshot = self.world.seen(targets, [*self.limits, *(own for target in targets for own in target.limits)])
         weighed: list[PlannedTarget] = []
-        for target in route.upstream.targets:
+        for target in targets:
             fitted = fit(judged, target)
             weighed.append(PlannedTarget(target, fitted.values, (*fitted.skipped, *self._obstacles(target, fitted))))
             for text in fitted.notes:
@@ -194,6 +200,18 @@ class _Decision:
             reasons = "; ".join(f"{planned.target}: {planned.skipped[0]}" for planned in self.targets)
             message = f"no target of the upstream `{route.upstream.name}` can take this request: {reasons}"
             self._stop(Outcome.REFUSED, Stage.ELIGIBILITY, route.upstream.name, message)
+        self._hold_to_limits(next(planned for planned in self.targets if planned.is_eligible), route)
+
+    def _hold_to_limits(self, first: PlannedTarget, route: Route) -> None:
+        """Limits that refuse the request instead of skipping a target, and those that make it wait."""
+        need = need_of(first.target, first.parameters, self.attributes.prompt_tokens)
+        for limit in (*self.limits, *first.target.limits):
+            lack = lacks(limit, self.snapshot.limits.get(limit.key, NOTHING), need, self.snapshot.at)
+            if lack is None:
+                continue
+            if is_too_long(limit, lack, route.upstream.timeouts.total):
+                self._stop(Outcome.REFUSED, Stage.ELIGIBILITY, limit.key, f"over a limit: {lack.words}")
+            self._note(Stage.ELIGIBILITY, limit.key, f"waits for room: {lack.words}")
 
     # -- their questions -----------------------------------------------------------------------------
 
@@ -212,11 +230,22 @@ class _Decision:
             yield from _broken_labels(bound, target)
         answer = fitted.values.get(Parameter.MAX_TOKENS, target.max_output_tokens)
         wanted = self.attributes.prompt_tokens + (answer if isinstance(answer, int) else target.max_output_tokens)
+        for limit in (*target.limits, *self.limits):
+            if limit.exceeded is not Exceeded.REJECT:
+                yield from self._lacking(limit, target, fitted)
         if wanted > target.context_window:
             yield (
                 f"{self.attributes.prompt_tokens} estimated prompt tokens and an answer of {answer} exceed the "
                 f"context window of {target.context_window}"
             )
+
+    def _lacking(self, limit: Limit, target: Target, fitted: Fitted) -> Iterator[str]:
+        used = self.snapshot.limits.get(limit.key, NOTHING)
+        need = need_of(target, fitted.values, self.attributes.prompt_tokens)
+        lack = lacks(limit, used, need, self.snapshot.at)
+        assert self.route is not None
+        if lack is not None and is_too_long(limit, lack, self.route.upstream.timeouts.total):
+            yield lack.words
 
     def _is_carried(self, need: Capability, target: Target) -> bool:
         if need not in target.traits.carries:

@@ -113,9 +113,14 @@ def start(course: Course) -> tuple[State, Send]:
     return State(course), Send(0, after=_until_due(course, 0, 0.0))
 
 
-def held_back(state: State, why: Failure, last: Failure | None, elapsed: float) -> tuple[State, Move]:
-    """What to do when an exchange could not begin: the next target, else the end with the last failure there was."""
-    moved = _moved_on(state, elapsed)
+def held_back(
+    state: State, why: Failure, last: Failure | None, elapsed: float, *, is_final: bool = False
+) -> tuple[State, Move]:
+    """What to do when an exchange could not begin: the next target, else the end with the last failure there was.
+
+    ``is_final`` says that no other target is to be asked.
+    """
+    moved = None if is_final else _moved_on(state, elapsed)
     if moved is not None:
         return moved
     return state, Finish(Outcome.REFUSED, why) if last is None else Finish(Outcome.FAILED, last)

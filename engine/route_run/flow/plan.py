@@ -12,7 +12,7 @@ from route_run.flow.request import ParameterValue
 from route_run.flow.snapshot import Snapshot
 from route_run.guard import Verdict
 from route_run.policy import Parameter
-from route_run.table import ESTIMATE, Attributes, Route, Target
+from route_run.table import ESTIMATE, Attributes, Limit, Route, Target
 
 
 class Stage(Enum):
@@ -65,7 +65,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is intended for one request. ``stop`` is set when nothing is to be sent."""
+    """What is intended for one request. ``stop`` is set when nothing is to be sent; ``limits`` are its bounds'."""
 
     policy: str
     attributes: Attributes
@@ -73,6 +73,7 @@ class Plan:
     snapshot: Snapshot
     route: Route | None = None
     bounds: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     parameters: Mapping[Parameter, ParameterValue] | None = None
     targets: tuple[PlannedTarget, ...] = ()
@@ -117,6 +118,7 @@ class Plan:
             "seed": self.seed,
             "at": self.snapshot.at,
             "standing": {name: state.as_json() for name, state in sorted(self.snapshot.targets.items())},
+            "used": {key: used.as_json() for key, used in sorted(self.snapshot.limits.items())},
         }
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from route_run.flow.breaker import Phase
-from route_run.table import Target
+from route_run.flow.limits import Used
+from route_run.table import Limit, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ UNKNOWN = TargetState()
 class Snapshot:
     """What one decision used: ``at`` is the time in seconds since 1970, UTC; ``targets`` by `ENDPOINT/MODEL`.
 
-    A target that is not in it is one of which nothing is known.
+    A target that is not in it is one of which nothing is known, a limit one of which nothing is used.
     """
 
     at: float = 0.0
     targets: Mapping[str, TargetState] = field(default_factory=dict)
+    limits: Mapping[str, Used] = field(default_factory=dict)
 
-    def seen(self, targets: Sequence[Target]) -> Snapshot:
+    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
         """Itself: it holds all that there is to see."""
         return self
 
@@ -64,13 +66,16 @@ class Snapshot:
         found: dict[str, Any] = {"at": self.at}
         if self.targets:
             found["targets"] = {name: state.as_json() for name, state in sorted(self.targets.items())}
+        if self.limits:
+            found["limits"] = {key: used.as_json() for key, used in sorted(self.limits.items())}
         return found
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Snapshot:
         """The inverse of ``as_json``: a decision with it is made as it was."""
         states = {name: TargetState.of_json(state) for name, state in data.get("targets", {}).items()}
-        return cls(data["at"], states)
+        used = {key: Used.of_json(amount) for key, amount in data.get("limits", {}).items()}
+        return cls(data["at"], states, used)
 
 
 class World(Protocol):
@@ -81,6 +86,6 @@ class World(Protocol):
         """Seconds since 1970, UTC."""
         ...
 
-    def seen(self, targets: Sequence[Target]) -> Snapshot:
-        """What is known of these targets now."""
+    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
+        """What is known of these targets, and used of these limits, now."""
         ...

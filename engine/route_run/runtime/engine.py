@@ -17,6 +17,7 @@ from route_run.flow.event import Event, Finished, Result
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Ledger, SqliteLedger, default_url, path_of
 from route_run.runtime.clock import Clock, SystemClock
+from route_run.runtime.counters import Counters
 from route_run.runtime.hooks import Deliverer
 from route_run.runtime.login import Login
 from route_run.runtime.request import RunningRequest
@@ -85,7 +86,7 @@ class Engine:
             logins = {place.name: Login(place, carrier, tasks, dice.random, resolved.redact) for place in places}
             deliverer = Deliverer(resolved.webhooks, logins, carrier, kept, clock, tasks, dice.random)
             revision = git_revision(loaded.reading.documents[0].folder)
-            standing = Standing(table.policy, dice.random)
+            standing = Standing(table.policy, dice.random, clock, Counters())
             engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, standing, clock, dice, revision))
             try:
                 yield engine

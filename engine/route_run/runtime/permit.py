@@ -1,13 +1,17 @@
-"""The leave that one attempt has to begin; it is given back exactly once, whatever becomes of the attempt."""
+"""The leave that one attempt has to begin, and the seat that its request has meanwhile.
+
+Both are given back exactly once, whatever becomes of the attempt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from route_run.flow.breaker import Pass
 from route_run.flow.record import Attempt
-from route_run.table import Target
+from route_run.runtime.counters import Counters, Reservation
+from route_run.table import Limit, Target
 
 
 class Visit(Enum):
@@ -19,10 +23,36 @@ class Visit(Enum):
     RECONNECTED = "reconnected"
 
 
+class Seat:
+    """A request under its bounds' limits: it counts once, however many attempts it makes."""
+
+    __slots__ = ("_counters", "_taken", "limits", "was_sent")
+
+    def __init__(self, counters: Counters, limits: Sequence[Limit]) -> None:
+        self.limits = limits
+        self.was_sent = False
+        self._counters = counters
+        self._taken: tuple[Reservation, ...] = ()
+
+    @property
+    def is_taken(self) -> bool:
+        return bool(self._taken)
+
+    def take(self, reservations: tuple[Reservation, ...]) -> None:
+        """What the first attempt has reserved: its request counts until the end."""
+        self._taken = reservations
+
+    def end(self) -> None:
+        """The request is over; ending twice changes nothing."""
+        reservations, self._taken = self._taken, ()
+        for reservation in reservations:
+            self._counters.leave(reservation, was_sent=self.was_sent)
+
+
 class Permit:
     """Held while an attempt is under way."""
 
-    __slots__ = ("_give_back", "_has_answered", "_is_held", "_prove", "leave", "target", "visit")
+    __slots__ = ("_give_back", "_has_answered", "_is_held", "_prove", "leave", "reserved", "seat", "target", "visit")
 
     def __init__(
         self,
@@ -31,10 +61,14 @@ class Permit:
         target: Target,
         leave: Pass,
         visit: Visit,
+        seat: Seat,
+        reserved: tuple[Reservation, ...],
     ) -> None:
         self.target = target
         self.leave = leave
         self.visit = visit
+        self.seat = seat
+        self.reserved = reserved
         self._give_back = give_back
         self._prove = prove
         self._is_held = True

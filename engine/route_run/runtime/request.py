@@ -17,6 +17,7 @@ from route_run.flow.classify import classify
 from route_run.flow.decide import decide
 from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Result
 from route_run.flow.failure import Cause, Failure
+from route_run.flow.limits import need_of
 from route_run.flow.machine import Course, Finish, Send, State, Step, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget, attributes_as_json
@@ -27,7 +28,7 @@ from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.exchange import Clocks, Exchange
 from route_run.runtime.hooks import Message, events_of, messages_for
 from route_run.runtime.permit import Permit, Visit
-from route_run.runtime.standing import HeldBack
+from route_run.runtime.standing import Ask, HeldBack
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
 from route_run.wire.call import ModelCall
@@ -61,6 +62,7 @@ class RunningRequest:
         self._login_used: Mapping[str, str] = {}
         self._running: RunningAttempt | None = None
         self._permit: Permit | None = None
+        self._seat = wiring.standing.seat(self._plan.limits)
         self._visited: set[int] = set()
         self._is_out_of_budget = False
         self._first_content_ms: float | None = None
@@ -84,6 +86,7 @@ class RunningRequest:
         finally:
             if self._permit is not None:
                 self._permit.end(None)
+            self._seat.end()
 
     async def _break_off(self) -> None:
         outcome, failure = self._broken_off
@@ -108,10 +111,9 @@ class RunningRequest:
             state, move = start(self._course())
             while isinstance(move, Send):
                 await anyio.sleep(move.after)
-                held = self._enter(move)
+                held = await self._enter(move)
                 if held is not None:
-                    last = self._attempts[-1].failure if self._attempts else None
-                    state, move = held_back(state, held, last, self._elapsed())
+                    state, move = self._held_back(state, move, held)
                     continue
                 running = await self._begin(move)
                 yield AttemptStarted(
@@ -154,17 +156,25 @@ class RunningRequest:
             due=tuple(planned.after for planned in self._plan.eligible),
         )
 
-    def _enter(self, move: Send) -> Failure | None:
+    async def _enter(self, move: Send) -> HeldBack | None:
         """Take the permit for an attempt; what comes back says why there is none."""
         planned = self._plan.eligible[move.target]
         visit = Visit.EXTRA if move.target in self._visited else Visit.FIRST
         visit = Visit.REFRESHED if move.refresh else Visit.RECONNECTED if move.reconnect else visit
-        entered = self._wiring.standing.enter(planned, visit, self._route.upstream.timeouts.total)
+        need = need_of(planned.target, planned.parameters, self._plan.attributes.prompt_tokens)
+        total = self._route.upstream.timeouts.total
+        entered = await self._wiring.standing.enter(Ask(planned, visit, self._seat, need, total), self._began + total)
         if isinstance(entered, HeldBack):
-            return Failure(Cause.HELD_BACK, f"{planned.target} cannot be asked now: {entered.words}")
+            return entered
         self._permit = entered
         self._visited.add(move.target)
         return None
+
+    def _held_back(self, state: State, move: Send, held: HeldBack) -> tuple[State, Send | Finish]:
+        target = self._plan.eligible[move.target].target
+        why = Failure(Cause.HELD_BACK, f"{target} cannot be asked now: {held.words}")
+        last = self._attempts[-1].failure if self._attempts else None
+        return held_back(state, why, last, self._elapsed(), is_final=held.is_final)
 
     async def _begin(self, move: Send) -> RunningAttempt:
         """Store that the attempt begins, and set it up."""
@@ -249,6 +259,7 @@ class RunningRequest:
 
     async def _finished(self, outcome: Outcome, failure: Failure | None, store_within: float = STORE_WITHIN) -> Result:
         """Store the record, tell the webhooks it lists, and make the result."""
+        self._seat.end()
         record, messages = self._record(outcome, failure)
         self._is_recorded = True
         with anyio.move_on_after(store_within, shield=True) as scope:

@@ -7,21 +7,27 @@ the clock. An attempt needs a permit, and every permit is given back on every pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import anyio
 
 from route_run.flow.breaker import CLOSED, WARM, Phase, Result, cooled, entered, reported, result_of, warmed
-from route_run.flow.budget import drawn, visited
-from route_run.flow.failure import Action, Health
+from route_run.flow.budget import Budget, drawn, visited
+from route_run.flow.failure import Action, Billed, Health
+from route_run.flow.limits import NOTHING, Lack, Need, lacks
 from route_run.flow.plan import PlannedTarget
-from route_run.flow.record import Attempt
+from route_run.flow.record import MOST_TOKENS, Attempt
 from route_run.flow.snapshot import Snapshot, TargetState
 from route_run.flow.window import EMPTY
 from route_run.policy import Policy
 from route_run.policy.model import Endpoint
-from route_run.runtime.permit import Permit, Visit
-from route_run.table import Target
+from route_run.runtime.clock import Clock
+from route_run.runtime.counters import Counters, Reservation, Turn
+from route_run.runtime.permit import Permit, Seat, Visit
+from route_run.table import Exceeded, Limit, Target
+
+_SHORTEST_WAIT = 0.001
 
 
 class _EndpointStanding:
@@ -47,19 +53,42 @@ class _TargetStanding:
 
 
 class HeldBack(NamedTuple):
-    """Why an attempt cannot begin now."""
+    """Why an attempt cannot begin now; ``is_final`` when no other target is to be asked either."""
 
     words: str
+    is_final: bool = False
+
+
+class _Full(NamedTuple):
+    """There is no room now, and the limit says to wait for it."""
+
+    limit: Limit
+    lack: Lack
+
+
+class Ask(NamedTuple):
+    """What an attempt wants: its target, what it is to it, its request's seat, the most that it can take.
+
+    ``lease`` is how long a probe may take, in seconds.
+    """
+
+    planned: PlannedTarget
+    visit: Visit
+    seat: Seat
+    need: Need
+    lease: float
 
 
 class Standing:
     """Makes snapshots for decisions, lets attempts in, and takes back what they were like.
 
-    ``dice`` gives numbers in [0, 1).
+    ``dice`` gives numbers in [0, 1), ``clock`` the time of day, by which calendar periods go.
     """
 
-    def __init__(self, policy: Policy, dice: Callable[[], float]) -> None:
+    def __init__(self, policy: Policy, dice: Callable[[], float], clock: Clock, counters: Counters) -> None:
         self._dice = dice
+        self._clock = clock
+        self.counters = counters
         self._endpoints = {name: _EndpointStanding(endpoint) for name, endpoint in policy.endpoints.items()}
         self._targets: dict[tuple[str, str], _TargetStanding] = {}
 
@@ -82,32 +111,110 @@ class Standing:
         standing = self._endpoints[endpoint]
         return drawn(standing.budget, standing.rules.retry_budget, anyio.current_time()) is not None
 
-    def enter(self, planned: PlannedTarget, visit: Visit, lease: float) -> Permit | HeldBack:
-        """A permit for one attempt, or why there is none; a probe's lease ends after ``lease`` seconds."""
-        now = anyio.current_time()
+    def seat(self, limits: Sequence[Limit]) -> Seat:
+        """A seat for a request under these limits of its bounds; the first attempt takes it."""
+        return Seat(self.counters, limits)
+
+    async def enter(self, ask: Ask, deadline: float) -> Permit | HeldBack:
+        """A permit for one attempt, or why there is none; waits for room where a limit says so.
+
+        Whoever came first is first; ``deadline`` is a moment of the loop's clock.
+        """
+        began = anyio.current_time()
+        turn: Turn | None = None
+        try:
+            while True:
+                answer = self._entered(ask, turn)
+                if not isinstance(answer, _Full):
+                    return answer
+                limit, lack = answer
+                until = min(deadline, began + limit.wait_at_most)
+                now = anyio.current_time()
+                if now >= until or now + (lack.wait or 0.0) > until:
+                    return HeldBack(lack.words, is_final=limit in ask.seat.limits)
+                if turn is None or turn.key != self.counters.key_of(limit):
+                    if turn is not None:
+                        self.counters.step_out(turn)
+                    turn = self.counters.queue(limit)
+                    if turn is None:
+                        return HeldBack(f"{lack.words}; too many wait for it already")
+                await self._wait(turn, lack.wait, until)
+        finally:
+            if turn is not None:
+                self.counters.step_out(turn)
+
+    async def _wait(self, turn: Turn, wait: float | None, until: float) -> None:
+        """Until it is worth looking again: for the first in the queue when there is room, for others their turn."""
+        if wait is not None and self.counters.is_next(turn):
+            until = min(until, anyio.current_time() + max(wait, _SHORTEST_WAIT))
+        with anyio.move_on_at(until):
+            await turn.event.wait()
+        turn.event = anyio.Event()
+
+    def _entered(self, ask: Ask, turn: Turn | None) -> Permit | HeldBack | _Full:
+        now, at = anyio.current_time(), self._clock.now()
+        planned, visit = ask.planned, ask.visit
         target = self._of(planned.target)
         endpoint = target.endpoint
         rules = endpoint.rules.retry_budget
         cools = endpoint.cooldown.until > now
         if cools and (endpoint.cooldown.asked or not planned.early):
             return HeldBack(f"the endpoint is cooling after {endpoint.cooldown.because}")
-        let_in = entered(target.breaker, now, lease, early=planned.early)
+        let_in = entered(target.breaker, now, ask.lease, early=planned.early)
         if let_in is None:
             return HeldBack("its breaker is open")
+        budget: Budget | None = endpoint.budget
         if visit is Visit.FIRST:
-            endpoint.budget = visited(endpoint.budget, rules, now)
+            budget = visited(endpoint.budget, rules, now)
         elif visit is Visit.EXTRA:
             budget = drawn(endpoint.budget, rules, now)
-            if budget is None:
-                return HeldBack("its retry budget is used up")
-            endpoint.budget = budget
+        if budget is None:
+            return HeldBack("its retry budget is used up")
+        full = self._full(ask, turn, now, at)
+        if full is not None:
+            return full
+        endpoint.budget = budget
         target.breaker, leave = let_in
         target.live += 1
-        return Permit(self._left, self._proved, planned.target, leave, visit)
+        reserved = self._reserve(ask, now, at)
+        return Permit(self._left, self._proved, planned.target, leave, visit, ask.seat, reserved)
 
-    def seen(self, targets: Sequence[Target], at: float) -> Snapshot:
-        """What is known of these targets; what is not in it is as good as new."""
+    def _full(self, ask: Ask, turn: Turn | None, now: float, at: float) -> HeldBack | _Full | None:
+        """The first limit that has no room; a request that has its seat is not asked for another."""
+        waits: _Full | None = None
+        for limit in (*(() if ask.seat.is_taken else ask.seat.limits), *ask.planned.target.limits):
+            lack = lacks(limit, self.counters.used(limit, now, at), ask.need, at)
+            if lack is None and limit.exceeded is Exceeded.WAIT and self.counters.must_queue(limit, turn):
+                lack = Lack(f"{limit.owner} has others waiting", None)
+            if lack is None:
+                continue
+            if limit.exceeded is not Exceeded.WAIT:
+                return HeldBack(lack.words, is_final=limit.exceeded is Exceeded.REJECT)
+            waits = waits or _Full(limit, lack)
+        return waits
+
+    def _reserve(self, ask: Ask, now: float, at: float) -> tuple[Reservation, ...]:
+        seat = ask.seat
+        of_bounds = tuple(
+            self.counters.take(limit, ask.need, now, at, counts=not seat.is_taken) for limit in seat.limits
+        )
+        if not seat.is_taken:
+            seat.take(of_bounds)
+        own = (self.counters.take(limit, ask.need, now, at, counts=True) for limit in ask.planned.target.limits)
+        return (*of_bounds, *own)
+
+    def _settle(self, permit: Permit, attempt: Attempt | None, now: float) -> None:
+        at = self._clock.now()
+        for reservation in permit.reserved:
+            self.counters.settle(reservation, _used(reservation.need, attempt), now, at)
+        for reservation in permit.reserved[len(permit.seat.limits) :]:
+            self.counters.leave(reservation, was_sent=attempt is not None)
+        permit.seat.was_sent = permit.seat.was_sent or attempt is not None
+
+    def seen(self, targets: Sequence[Target], limits: Sequence[Limit], at: float) -> Snapshot:
+        """What is known of these targets and used of these limits; what is not in it is as good as new."""
         now = anyio.current_time()
+        used = {limit.key: found for limit in limits if (found := self.counters.used(limit, now, at)) != NOTHING}
         states: dict[str, TargetState] = {}
         for target in targets:
             standing = self._targets.get((target.endpoint, target.model))
@@ -117,7 +224,7 @@ class Standing:
             state = _state(standing or _TargetStanding(endpoint), now)
             if state is not None:
                 states[str(target)] = state
-        return Snapshot(at, states)
+        return Snapshot(at, states, used)
 
     def _of(self, target: Target) -> _TargetStanding:
         key = (target.endpoint, target.model)
@@ -131,6 +238,8 @@ class Standing:
         now = anyio.current_time()
         target = self._of(permit.target)
         target.live -= 1
+        if permit.reserved:
+            self._settle(permit, attempt, now)
         result = _result(permit, attempt)
         self._report(target, permit, result, now)
         if attempt is None:
@@ -160,8 +269,8 @@ class _World:
         self._standing = standing
         self.at = at
 
-    def seen(self, targets: Sequence[Target]) -> Snapshot:
-        return self._standing.seen(targets, self.at)
+    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
+        return self._standing.seen(targets, limits, self.at)
 
 
 def _state(standing: _TargetStanding, now: float) -> TargetState | None:
@@ -176,6 +285,16 @@ def _state(standing: _TargetStanding, now: float) -> TargetState | None:
         asked=cools and cooldown.asked,
         because=cooldown.because if cools else "",
     )
+
+
+def _used(need: Need, attempt: Attempt | None) -> Need:
+    """What an attempt took of what it had reserved; what nobody reports was taken."""
+    if attempt is None:
+        return Need(0, Decimal(0))
+    tokens = 0 if attempt.billed is Billed.NONE else need.tokens
+    if attempt.usage is not None:
+        tokens = attempt.usage.prompt + attempt.usage.completion
+    return Need(min(tokens, MOST_TOKENS), need.cost if attempt.cost is None else attempt.cost)
 
 
 def _result(permit: Permit, attempt: Attempt | None) -> Result:

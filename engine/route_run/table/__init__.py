@@ -9,6 +9,7 @@ from route_run.table.attributes import (
     Attributes,
     smallest_prompt,
 )
+from route_run.table.limit import Exceeded, Limit, Quota
 from route_run.table.loading import Loaded, load
 from route_run.table.match import Region, Relation, Vocabulary
 from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
@@ -23,9 +24,12 @@ __all__ = [
     "Attributes",
     "Bound",
     "Deliver",
+    "Exceeded",
     "Hook",
+    "Limit",
     "Loaded",
     "Outside",
+    "Quota",
     "Region",
     "Relation",
     "Route",

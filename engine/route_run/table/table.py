@@ -12,6 +12,7 @@ from route_run.policy import Capability, Dialect, Parameter, Policy, Range, Trai
 from route_run.policy.model import Price, Timeouts
 from route_run.table.attributes import Attributes
 from route_run.table.index import Index
+from route_run.table.limit import Limit, Quota
 from route_run.table.match import Region, Vocabulary
 
 
@@ -71,6 +72,7 @@ class Target:
     capabilities: frozenset[Capability]
     ranges: Mapping[Parameter, Range]
     price: Price | None
+    limits: tuple[Limit, ...]
 
     def __str__(self) -> str:
         return f"{self.endpoint}/{self.model}"
@@ -114,7 +116,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A compiled bound: guards, allowed label values, parameter ranges."""
+    """A compiled bound: guards, allowed label values, parameter ranges, limits."""
 
     name: str
     region: Region
@@ -122,6 +124,7 @@ class Bound:
     guards: tuple[str, ...]
     labels: Mapping[str, frozenset[str]]
     rules: Mapping[Parameter, Rule]
+    quota: Quota
 
 
 @dataclass(frozen=True, slots=True)
