@@ -6,10 +6,11 @@ The same arguments give the same plan, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from route_run.flow.balance import in_order
 from route_run.flow.limits import NOTHING, is_too_long, lacks, need_of
 from route_run.flow.lineup import lined_up
 from route_run.flow.outcome import Outcome
@@ -19,7 +20,7 @@ from route_run.flow.request import PromptRequest
 from route_run.flow.snapshot import Snapshot, World
 from route_run.guard import Action, Verdict
 from route_run.policy import Capability, Parameter
-from route_run.table import Attributes, Bound, Exceeded, Limit, Route, RoutingTable, Target
+from route_run.table import Attributes, Bound, Exceeded, Limit, Route, RoutingTable, Target, Upstream
 from route_run.text.nearest import listed, nearest
 
 NEAREST_ROUTES = 3
@@ -182,8 +183,20 @@ class _Decision:
         return judged
 
     def _weigh_targets(self, route: Route, judged: Judged) -> None:
-        targets = route.upstream.targets
-        self.snapshot = self.world.seen(targets, [*self.limits, *(own for target in targets for own in target.limits)])
+        upstream, tokens = route.upstream, self.attributes.prompt_tokens
+        limits = [*self.limits, *(own for target in upstream.targets for own in target.limits)]
+        self.snapshot = self.world.seen(upstream, limits)
+        targets = upstream.targets
+        if upstream.groups:
+            targets = in_order(
+                targets,
+                upstream.groups,
+                self.attributes,
+                self.snapshot.targets,
+                lambda target: need_of(target, judged.values, tokens).cost,
+                self.seed,
+            )
+            self._note(Stage.ELIGIBILITY, upstream.name, _balanced(upstream, targets))
         weighed: list[PlannedTarget] = []
         for target in targets:
             fitted = fit(judged, target)
@@ -276,6 +289,13 @@ def _broken_labels(bound: Bound, target: Target) -> Iterator[str]:
         if value not in allowed:
             has = f"has {label} {value}" if value is not None else f"has no label {label}"
             yield f"the endpoint `{target.endpoint}` {has}; the bound `{bound.name}` allows {listed(allowed)}"
+
+
+def _balanced(upstream: Upstream, targets: Sequence[Target]) -> str:
+    return "; ".join(
+        f"balanced ({group.balance.value}): {', '.join(str(t) for t in targets[group.first :][: len(group.weights)])}"
+        for group in upstream.groups
+    )
 
 
 def _verdict_words(verdict: Verdict) -> str:

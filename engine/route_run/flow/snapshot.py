@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from route_run.flow.breaker import Phase
 from route_run.flow.limits import Used
-from route_run.table import Limit, Target
+from route_run.table import Limit, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class TargetState:
     """How a target stands; times in seconds from now.
 
     ``probe_in`` is how long its breaker stays open, ``cools_for`` how long its endpoint is better left
-    alone: ``asked`` means that the endpoint said so, ``because`` what it answered.
+    alone: ``asked`` means that the endpoint said so, ``because`` what it answered. ``live`` attempts are
+    under way, and ``first_content`` is how long the first content took of late (only where the order asks).
     """
 
     breaker: Phase = Phase.CLOSED
@@ -24,6 +25,8 @@ class TargetState:
     cools_for: float = 0.0
     asked: bool = False
     because: str = ""
+    live: int = 0
+    first_content: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Only what differs from a target of which nothing is known."""
@@ -33,6 +36,8 @@ class TargetState:
             "cools_for": self.cools_for or None,
             "asked": self.asked or None,
             "because": self.because or None,
+            "live": self.live or None,
+            "first_content": self.first_content or None,
         }
         return {key: value for key, value in shown.items() if value is not None}
 
@@ -57,7 +62,7 @@ class Snapshot:
     targets: Mapping[str, TargetState] = field(default_factory=dict)
     limits: Mapping[str, Used] = field(default_factory=dict)
 
-    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
+    def seen(self, upstream: Upstream, limits: Sequence[Limit]) -> Snapshot:
         """Itself: it holds all that there is to see."""
         return self
 
@@ -86,6 +91,6 @@ class World(Protocol):
         """Seconds since 1970, UTC."""
         ...
 
-    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
-        """What is known of these targets, and used of these limits, now."""
+    def seen(self, upstream: Upstream, limits: Sequence[Limit]) -> Snapshot:
+        """What is known of the targets of an upstream, and used of these limits, now."""
         ...

@@ -12,20 +12,21 @@ from typing import NamedTuple
 
 import anyio
 
+from route_run.flow.balance import aged, averaged
 from route_run.flow.breaker import CLOSED, WARM, Phase, Result, cooled, entered, reported, result_of, warmed
 from route_run.flow.budget import Budget, drawn, visited
-from route_run.flow.failure import Action, Billed, Health
+from route_run.flow.failure import Action, Billed, Health, Kind
 from route_run.flow.limits import NOTHING, Lack, Need, lacks
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import MOST_TOKENS, Attempt
-from route_run.flow.snapshot import Snapshot, TargetState
+from route_run.flow.snapshot import UNKNOWN, Snapshot, TargetState
 from route_run.flow.window import EMPTY
 from route_run.policy import Policy
 from route_run.policy.model import Endpoint
 from route_run.runtime.clock import Clock
 from route_run.runtime.counters import Counters, Reservation, Turn
 from route_run.runtime.permit import Permit, Seat, Visit
-from route_run.table import Exceeded, Limit, Target
+from route_run.table import Exceeded, Limit, Target, Upstream
 
 _SHORTEST_WAIT = 0.001
 
@@ -44,12 +45,14 @@ class _EndpointStanding:
 class _TargetStanding:
     """What is known of one endpoint and model."""
 
-    __slots__ = ("breaker", "endpoint", "live")
+    __slots__ = ("breaker", "endpoint", "first_content", "live", "measured_at")
 
     def __init__(self, endpoint: _EndpointStanding) -> None:
         self.endpoint = endpoint
         self.breaker = CLOSED
         self.live = 0
+        self.first_content = 0.0
+        self.measured_at = 0.0
 
 
 class HeldBack(NamedTuple):
@@ -211,8 +214,9 @@ class Standing:
             self.counters.leave(reservation, was_sent=attempt is not None)
         permit.seat.was_sent = permit.seat.was_sent or attempt is not None
 
-    def seen(self, targets: Sequence[Target], limits: Sequence[Limit], at: float) -> Snapshot:
+    def seen(self, upstream: Upstream, limits: Sequence[Limit], at: float) -> Snapshot:
         """What is known of these targets and used of these limits; what is not in it is as good as new."""
+        targets, is_measured = upstream.targets, upstream.is_measured
         now = anyio.current_time()
         used = {limit.key: found for limit in limits if (found := self.counters.used(limit, now, at)) != NOTHING}
         states: dict[str, TargetState] = {}
@@ -221,8 +225,8 @@ class Standing:
             endpoint = self._endpoints[target.endpoint]
             if standing is None and endpoint.cooldown.until <= now:
                 continue
-            state = _state(standing or _TargetStanding(endpoint), now)
-            if state is not None:
+            state = _state(standing or _TargetStanding(endpoint), now, is_measured=is_measured)
+            if state is not None and state != UNKNOWN:
                 states[str(target)] = state
         return Snapshot(at, states, used)
 
@@ -245,6 +249,9 @@ class Standing:
         if attempt is None:
             return
         endpoint = target.endpoint
+        if (took := _first_content(attempt)) is not None:
+            target.first_content = averaged(target.first_content, took)
+            target.measured_at = now
         if attempt.verdict is not None and attempt.verdict.health in (Health.COOL, Health.QUOTA):
             asked = attempt.failure.retry_after if attempt.failure is not None else None
             because = f"a {attempt.failure.status}" if attempt.failure and attempt.failure.status else "a failure"
@@ -269,14 +276,14 @@ class _World:
         self._standing = standing
         self.at = at
 
-    def seen(self, targets: Sequence[Target], limits: Sequence[Limit]) -> Snapshot:
-        return self._standing.seen(targets, limits, self.at)
+    def seen(self, upstream: Upstream, limits: Sequence[Limit]) -> Snapshot:
+        return self._standing.seen(upstream, limits, self.at)
 
 
-def _state(standing: _TargetStanding, now: float) -> TargetState | None:
+def _state(standing: _TargetStanding, now: float, *, is_measured: bool) -> TargetState | None:
     breaker, cooldown = standing.breaker, standing.endpoint.cooldown
     phase, cools = breaker.phase(now), cooldown.until > now
-    if phase is Phase.CLOSED and not cools:
+    if phase is Phase.CLOSED and not cools and not is_measured:
         return None
     return TargetState(
         breaker=phase,
@@ -284,6 +291,8 @@ def _state(standing: _TargetStanding, now: float) -> TargetState | None:
         cools_for=max(0.001, round(cooldown.until - now, 3)) if cools else 0.0,
         asked=cools and cooldown.asked,
         because=cooldown.because if cools else "",
+        live=standing.live if is_measured else 0,
+        first_content=round(aged(standing.first_content, now - standing.measured_at), 4) if is_measured else 0.0,
     )
 
 
@@ -295,6 +304,14 @@ def _used(need: Need, attempt: Attempt | None) -> Need:
     if attempt.usage is not None:
         tokens = attempt.usage.prompt + attempt.usage.completion
     return Need(min(tokens, MOST_TOKENS), need.cost if attempt.cost is None else attempt.cost)
+
+
+def _first_content(attempt: Attempt) -> float | None:
+    """Seconds until the first content; one that ran out of time took at least as long as it was given."""
+    if attempt.first_content_ms is not None:
+        return attempt.first_content_ms / 1000
+    ran_out = attempt.verdict is not None and attempt.verdict.kind is Kind.TIMEOUT
+    return attempt.latency_ms / 1000 if ran_out else None
 
 
 def _result(permit: Permit, attempt: Attempt | None) -> Result:

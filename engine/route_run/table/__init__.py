@@ -12,7 +12,19 @@ from route_run.table.attributes import (
 from route_run.table.limit import Exceeded, Limit, Quota
 from route_run.table.loading import Loaded, load
 from route_run.table.match import Region, Relation, Vocabulary
-from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
+from route_run.table.table import (
+    Balance,
+    Bound,
+    Deliver,
+    Group,
+    Hook,
+    Outside,
+    Route,
+    RoutingTable,
+    Rule,
+    Target,
+    Upstream,
+)
 from route_run.table.values import ValueSet, from_condition
 
 __all__ = [
@@ -22,9 +34,11 @@ __all__ = [
     "TOKENS_PER_IMAGE",
     "TOKENS_PER_MESSAGE",
     "Attributes",
+    "Balance",
     "Bound",
     "Deliver",
     "Exceeded",
+    "Group",
     "Hook",
     "Limit",
     "Loaded",

@@ -19,8 +19,10 @@ from route_run.table.limit import Exceeded, Quota, limit_of
 from route_run.table.match import Region, Relation, Vocabulary, as_written
 from route_run.table.order import Conflict, ranked
 from route_run.table.table import (
+    Balance,
     Bound,
     Deliver,
+    Group,
     Hook,
     Maintenance,
     Outside,
@@ -174,6 +176,7 @@ def _upstream(policy: Policy, name: str) -> Upstream | None:
     return Upstream(
         name=name,
         targets=tuple(target for target in targets if target is not None),
+        groups=tuple(_groups(upstream)),
         fallback_kinds=frozenset(upstream.fallback.when),
         attempts=upstream.retry.attempts,
         backoff_first=upstream.retry.backoff.first,
@@ -189,6 +192,15 @@ def _flat(upstream: written.Upstream) -> Iterator[tuple[str, written.Target]]:
                 yield f"targets[{index}].targets[{inner}]", target
         else:
             yield f"targets[{index}]", entry
+
+
+def _groups(upstream: written.Upstream) -> Iterator[Group]:
+    first = 0
+    for entry in upstream.targets:
+        if isinstance(entry, written.BalanceGroup):
+            hash_on = None if entry.hash_on is None else entry.hash_on.removeprefix("tags.")
+            yield Group(first, Balance(entry.balance), hash_on, tuple(target.weight for target in entry.targets))
+        first += len(entry.targets) if isinstance(entry, written.BalanceGroup) else 1
 
 
 def _target(policy: Policy, target: written.Target, place: str) -> Target | None:

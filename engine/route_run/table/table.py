@@ -78,17 +78,42 @@ class Target:
         return f"{self.endpoint}/{self.model}"
 
 
+class Balance(Enum):
+    """How the targets of a group are put into an order for each request."""
+
+    WEIGHTED = "weighted"
+    FASTEST = "fastest"
+    LEAST_BUSY = "least_busy"
+    CHEAPEST = "cheapest"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets of equal rank: as many as ``weights``, from the place ``first`` on; ``hash_on`` is a tag."""
+
+    first: int
+    balance: Balance
+    hash_on: str | None
+    weights: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Targets in order of priority; times in seconds."""
+    """Targets in order of priority, those of ``groups`` in the order that is written; times in seconds."""
 
     name: str
     targets: tuple[Target, ...]
+    groups: tuple[Group, ...]
     fallback_kinds: frozenset[str]
     attempts: int
     backoff_first: float
     backoff_max: float
     timeouts: Timeouts
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its order asks how fast or busy targets are."""
+        return any(group.balance in (Balance.FASTEST, Balance.LEAST_BUSY) for group in self.groups)
 
     @property
     def byte_idle(self) -> float:
