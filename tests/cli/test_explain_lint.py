@@ -103,12 +103,12 @@ def test_explaining_sends_nothing_and_stores_nothing(cli: Commands) -> None:
 
 
 def test_what_is_not_enforced_yet_is_marked(cli_on: MakeCommands) -> None:
-    cli = cli_on(policy(upstream="hedge: {after: 2s}"))
+    cli = cli_on(policy(upstream="fallback: {after_content: restart}"))
     text, plan = cli("explain", "Hello"), cli("explain", "Hello", "--json")
 
     assert (text.code, plan.code) == (0, 0)
     assert "deferred" in text.out
-    assert "hedge" in text.out
+    assert "after_content" in text.out
     assert [finding["line"] for finding in plan.json["deferred"]] == [8]
 
 
@@ -146,7 +146,7 @@ def test_all_findings_come_at_once(cli_on: MakeCommands) -> None:
         assert words in ran.out
 
 
-@pytest.mark.parametrize("upstream", ["hedge: {after: 2s}", "fallback: {after_content: restart}"])
+@pytest.mark.parametrize("upstream", ["fallback: {after_content: restart}"])
 def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
     ran = cli_on(policy(upstream=upstream))("lint")
 
@@ -155,7 +155,7 @@ def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
 
 
 def test_findings_as_json_are_one_object(cli_on: MakeCommands) -> None:
-    ran = cli_on(policy(upstream="hedge: {after: 2s}").replace("upstream: main", "upstream: mian"))(
+    ran = cli_on(policy(upstream="fallback: {after_content: restart}").replace("upstream: main", "upstream: mian"))(
         "lint", "--format", "json"
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from route_run.flow.classify import classify
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
-from route_run.flow.machine import Course, Finish, Send, State, Step, held_back, start, step
+from route_run.flow.machine import Course, Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome
 from route_run.policy.model import DEFAULT_FALLBACK
 
@@ -65,6 +65,34 @@ def test_at_the_last_target_it_is_a_refusal_when_nothing_was_sent():
 
 def test_at_the_last_target_the_last_real_failure_stands():
     assert held_back(LAST, HELD, status(500), 1.0)[1] == Finish(Outcome.FAILED, status(500))
+
+
+# -- two at once ---------------------------------------------------------------------------------------
+
+
+def test_a_hedge_asks_the_next_target_as_well():
+    assert hedged(FRESH, 2.0) == (replace(FRESH, target=1), Send(1))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [State(COURSE, target=2), State(replace(COURSE, due=(0.0, 9.0, 9.0))), State(replace(COURSE, total=2.0))],
+    ids=["no-next", "next-is-resting", "no-time"],
+)
+def test_there_is_no_hedge_where_no_other_can_be_asked_now(state):
+    assert hedged(state, 2.0) is None
+
+
+def test_when_the_first_of_two_answers_the_other_can_be_asked_again_with_the_spare():
+    after, _ = hedged(FRESH, 2.0)
+    assert hedge_lost(FRESH, after) == replace(FRESH, spare=0)
+    assert step(hedge_lost(FRESH, after), happened(status(503)))[1] == Send(1)
+
+
+def test_without_the_spare_the_other_counts_as_visited():
+    spent = replace(FRESH, spare=0)
+    after, _ = hedged(spent, 2.0)
+    assert step(hedge_lost(spent, after), happened(status(503)))[1] == Send(2)
 
 
 # -- the retry budget ----------------------------------------------------------------------------------

@@ -126,6 +126,17 @@ def held_back(
     return state, Finish(Outcome.REFUSED, why) if last is None else Finish(Outcome.FAILED, last)
 
 
+def hedged(state: State, elapsed: float) -> tuple[State, Send] | None:
+    """The next target asked as well, while the present one is still at it; None when there is none that can be now."""
+    moved = _moved_on(state, elapsed)
+    return moved if moved is not None and not moved[1].after else None
+
+
+def hedge_lost(before: State, after: State) -> State:
+    """The state once the first of two has answered: the other target may be asked again, as the spare exchange."""
+    return replace(before, spare=before.spare - 1) if before.spare else after
+
+
 def step(state: State, happened: Step) -> tuple[State, Move]:
     """The state after a failed exchange, and what to do."""
     if not happened.delivered and happened.elapsed < state.course.total:

@@ -146,6 +146,11 @@ class Standing:
             if turn is not None:
                 self.counters.step_out(turn)
 
+    def enter_now(self, ask: Ask) -> Permit | None:
+        """A permit for one attempt if it can be had without waiting."""
+        answer = self._entered(ask, None)
+        return answer if isinstance(answer, Permit) else None
+
     async def _wait(self, turn: Turn, wait: float | None, until: float) -> None:
         """Until it is worth looking again: for the first in the queue when there is room, for others their turn."""
         if wait is not None and self.counters.is_next(turn):
@@ -300,9 +305,9 @@ def _used(need: Need, attempt: Attempt | None) -> Need:
     """What an attempt took of what it had reserved; what nobody reports was taken."""
     if attempt is None:
         return Need(0, Decimal(0))
-    tokens = 0 if attempt.billed is Billed.NONE else need.tokens
-    if attempt.usage is not None:
-        tokens = attempt.usage.prompt + attempt.usage.completion
+    reported = attempt.usage.prompt + attempt.usage.completion if attempt.usage is not None else 0
+    # usage of an answer that was cut off may be a part of it
+    tokens = reported if attempt.billed is not Billed.UNKNOWN else max(need.tokens, reported)
     return Need(min(tokens, MOST_TOKENS), need.cost if attempt.cost is None else attempt.cost)
 
 

@@ -181,6 +181,7 @@ def _upstream(policy: Policy, name: str) -> Upstream | None:
         attempts=upstream.retry.attempts,
         backoff_first=upstream.retry.backoff.first,
         backoff_max=upstream.retry.backoff.max,
+        hedge_after=upstream.hedge.after if upstream.hedge is not None else None,
         timeouts=upstream.timeouts,
     )
 

@@ -108,6 +108,7 @@ class Upstream:
     attempts: int
     backoff_first: float
     backoff_max: float
+    hedge_after: float | None
     timeouts: Timeouts
 
     @property
