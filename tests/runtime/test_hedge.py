@@ -131,6 +131,21 @@ async def test_the_first_goes_on_alone_when_the_hedge_fails(policy_of: PolicyOf)
     assert (result.text, causes(result)) == ("First", ["status", None])
 
 
+async def test_a_hedge_that_fails_ends_at_once_though_the_race_goes_on(policy_of: PolicyOf) -> None:
+    transport = ScriptedTransport({"first": [late(20.0, "First")], "second": [problem(503)]})
+    async with opened(policy_of(policy(upstream=HEDGE)), transport) as engine, anyio.create_task_group() as tasks:
+        results: list[Any] = []
+
+        async def one() -> None:
+            results.append(await streamed_result(engine))
+
+        tasks.start_soon(one)
+        await anyio.sleep(5)
+        assert live(engine) == 1
+
+    assert results[0].attempts[0].latency_ms < 100
+
+
 async def test_a_first_that_fails_before_the_hedge_falls_back_as_ever(policy_of: PolicyOf) -> None:
     transport = ScriptedTransport({"first": [broken(Cause.REFUSED)], "second": [streamed("Second")]})
     async with opened(policy_of(policy(upstream=HEDGE)), transport) as engine:

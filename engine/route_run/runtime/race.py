@@ -19,10 +19,14 @@ from route_run.transport.tasks import background_tasks
 
 @dataclass(slots=True)
 class Runner:
-    """An attempt in a race: ``start`` sends it, ``delivered`` is what its content began with."""
+    """An attempt in a race: ``start`` sends it, ``delivered`` is what its content began with.
+
+    ``has_failed`` is told as soon as it fails, which may be long before the race is decided.
+    """
 
     attempt: RunningAttempt
     start: Callable[[], Awaitable[None]]
+    has_failed: Callable[[], None]
     delivered: list[Delivered] = field(default_factory=list)
     is_done: bool = False
 
@@ -78,6 +82,8 @@ async def _run(runner: Runner, finish: _Finish) -> None:
     while attempt.first_content_ms is None and (pieces := await attempt.more()) is not None:
         runner.delivered += pieces
     runner.is_done = True
+    if attempt.failure is not None:
+        runner.has_failed()
     finish.step()
 
 

@@ -240,9 +240,9 @@ class RunningRequest:
             after, other = found
             hedge = await self._begin(other)
             events.append(_started(hedge, 0.0))
-            return Runner(hedge, lambda: self._start(hedge, other))
+            return self._runner(hedge, other)
 
-        first = Runner(running, lambda: self._start(running, move))
+        first = self._runner(running, move)
         winner, loser = await race(first, self._route.upstream.hedge_after or 0.0, second)
         if loser is not None:
             loser.lose()
@@ -251,6 +251,10 @@ class RunningRequest:
         if winner.delivered:
             self._running[winner.attempt].answers()
         return state, winner.attempt, [*events, *winner.delivered]
+
+    def _runner(self, running: RunningAttempt, move: Send) -> Runner:
+        permit = self._running[running]
+        return Runner(running, lambda: self._start(running, move), lambda: permit.end(running.ended()))
 
     def _call(self, planned: PlannedTarget) -> ModelCall:
         request, target = self._request, planned.target
