@@ -164,10 +164,10 @@ def test_a_policy_file_that_is_not_utf_8_is_named(cli_on: Callable[..., Commands
 def test_what_is_not_enforced_yet_refuses_to_run_and_names_its_line(
     cli_on: Callable[..., Commands], form: tuple[str, ...]
 ) -> None:
-    ran = cli_on(policy(upstream="hedge: {after: 2s}"))("run", "Hello", "--simulate", *form)
+    ran = cli_on(policy(upstream="fallback: {after_content: restart}"))("run", "Hello", "--simulate", *form)
 
     assert ran.code == 1
-    assert "hedge" in ran.err + ran.out
+    assert "after_content" in ran.err + ran.out
     assert "8" in ran.err + ran.out
 
 

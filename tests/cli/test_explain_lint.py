@@ -66,7 +66,28 @@ def test_the_plan_as_json_is_the_one_that_run_shows(cli: Commands) -> None:
 
 
 def test_explaining_twice_prints_the_same(cli: Commands) -> None:
-    assert cli("explain", "--json", "Hello") == cli("explain", "--json", "Hello")
+    at = ("--at", "2026-12-01T22:00:00Z")
+    assert cli("explain", "--json", "Hello", *at) == cli("explain", "--json", "Hello", *at)
+
+
+@pytest.mark.parametrize(
+    ("at", "is_skipped"),
+    [("2026-12-01T21:59:59Z", False), ("2026-12-01T23:00:00+01:00", True), ("2026-12-01T23:00:00Z", False)],
+)
+def test_a_plan_is_made_for_the_moment_that_is_asked_for(cli_on: MakeCommands, at: str, is_skipped: bool) -> None:
+    window = "maintenance: [{from: '2026-12-01T22:00:00Z', to: '2026-12-01T23:00:00Z', why: CHG-1}]"
+    out = cli_on(policy(first=window))("explain", "Hello", "--at", at).out
+
+    assert ("skipped, the endpoint `first` is in maintenance until" in out) == is_skipped
+    assert ("(CHG-1)" in out) == is_skipped
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "2026-12-01T22:00:00", "2026-13-01T22:00:00Z", ""])
+def test_a_moment_that_is_none_is_a_mistake_of_usage(cli: Commands, at: str) -> None:
+    refused = cli("explain", "Hello", "--at", at)
+
+    assert refused.code == 2
+    assert "2026-12-01T22:00:00+01:00" in refused.err or "offset" in refused.err
 
 
 def test_a_tag_that_is_not_declared_is_said_to_match_nothing(cli: Commands) -> None:
@@ -82,12 +103,12 @@ def test_explaining_sends_nothing_and_stores_nothing(cli: Commands) -> None:
 
 
 def test_what_is_not_enforced_yet_is_marked(cli_on: MakeCommands) -> None:
-    cli = cli_on(policy(upstream="hedge: {after: 2s}"))
+    cli = cli_on(policy(upstream="fallback: {after_content: restart}"))
     text, plan = cli("explain", "Hello"), cli("explain", "Hello", "--json")
 
     assert (text.code, plan.code) == (0, 0)
     assert "deferred" in text.out
-    assert "hedge" in text.out
+    assert "after_content" in text.out
     assert [finding["line"] for finding in plan.json["deferred"]] == [8]
 
 
@@ -125,7 +146,7 @@ def test_all_findings_come_at_once(cli_on: MakeCommands) -> None:
         assert words in ran.out
 
 
-@pytest.mark.parametrize("upstream", ["hedge: {after: 2s}", "fallback: {after_content: restart}"])
+@pytest.mark.parametrize("upstream", ["fallback: {after_content: restart}"])
 def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
     ran = cli_on(policy(upstream=upstream))("lint")
 
@@ -134,7 +155,7 @@ def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
 
 
 def test_findings_as_json_are_one_object(cli_on: MakeCommands) -> None:
-    ran = cli_on(policy(upstream="hedge: {after: 2s}").replace("upstream: main", "upstream: mian"))(
+    ran = cli_on(policy(upstream="fallback: {after_content: restart}").replace("upstream: main", "upstream: mian"))(
         "lint", "--format", "json"
     )
 

@@ -106,7 +106,7 @@ def test_a_request_that_nobody_could_make_is_a_finding(cli):
 def test_a_policy_that_the_engine_refuses_is_not_rehearsed(rehearsed):
     policy = rehearsed.folder / "policy.yaml"
     policy.write_text(
-        policy.read_text().replace("guards: [codename]}", "guards: [codename], limits: {requests: 5/min}}")
+        policy.read_text().replace("{first_content: 1s, idle: 1s}}", "{}, fallback: {after_content: restart}}", 1)
     )
     ran = rehearsed("test")
     assert ran.code == 1

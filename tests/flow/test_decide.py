@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from route_run.flow.decide import decide
 from route_run.flow.outcome import Outcome
-from route_run.flow.plan import Snapshot, Stage
+from route_run.flow.plan import Stage
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from support.tables import table_of
 
 POLICY = """\

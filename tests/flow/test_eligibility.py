@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from route_run.flow.decide import decide
 from route_run.flow.outcome import Outcome
 from route_run.flow.plan import Stage
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from support.tables import table_of
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -61,6 +64,44 @@ def plan(route, **fields):
     if "messages" not in fields:
         fields.setdefault("prompt", "Hello")
     return decide(table_of(POLICY), PromptRequest.of(route=route, **fields))
+
+
+WINDOWS = """\
+version: 1
+endpoints:
+  a:
+    dialect: openai
+    base_url: "https://a.test"
+    serves: {m: {}}
+    maintenance:
+      - {from: "2026-12-01T22:00:00+01:00", to: "2026-12-01T23:00:00+01:00", why: CHG-4711}
+      - {from: "2026-12-24T00:00:00Z", to: "2026-12-26T00:00:00Z"}
+      - {from: "0001-01-01T00:00:00+14:00", to: "0001-01-01T00:00:01+14:00"}
+      - {from: "9999-12-31T23:59:58-14:00", to: "9999-12-31T23:59:59-14:00"}
+  b: {dialect: openai, base_url: "https://b.test", serves: {m: {}}}
+models: {m: {context_window: 1000, max_output_tokens: 10}}
+upstreams: {main: {targets: [{endpoint: a, model: m}, {endpoint: b, model: m}]}}
+routes: {all: {match: {}, upstream: main}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "skipped"),
+    [
+        ("2026-12-01T20:59:59.999+00:00", ()),
+        (
+            "2026-12-01T21:00:00+00:00",
+            ("the endpoint `a` is in maintenance until 2026-12-01T23:00:00+01:00 (CHG-4711)",),
+        ),
+        ("2026-12-01T22:00:00+00:00", ()),
+        ("2026-12-25T12:00:00+00:00", ("the endpoint `a` is in maintenance until 2026-12-26T00:00:00+00:00",)),
+    ],
+    ids=["before", "first-moment", "end-is-outside", "without-a-reason"],
+)
+def test_a_window_of_maintenance_skips_the_target_from_its_start_to_before_its_end(at, skipped):
+    moment = datetime.fromisoformat(at).timestamp()
+    made = decide(table_of(WINDOWS), PromptRequest.of(prompt="Hello"), Snapshot(moment))
+    assert [planned.skipped for planned in made.targets] == [skipped, ()]
 
 
 SKIPPED = {

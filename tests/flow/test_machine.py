@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from route_run.flow.classify import classify
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
-from route_run.flow.machine import Course, Finish, Send, State, Step, start, step
+from route_run.flow.machine import Course, Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome
 from route_run.policy.model import DEFAULT_FALLBACK
 
@@ -32,6 +32,95 @@ def happened(failure: Failure, *, delivered: bool = False, elapsed: float = 1.0,
 
 def test_a_request_begins_at_once_with_the_first_target():
     assert start(COURSE) == (State(COURSE), Send(0))
+
+
+def test_a_request_waits_for_a_first_target_that_asked_for_a_rest():
+    assert start(replace(COURSE, due=(5.0, 7.0, 9.0)))[1] == Send(0, after=5.0)
+
+
+def test_what_has_passed_already_is_not_waited_for_again():
+    state = State(replace(COURSE, due=(5.0, 7.0, 9.0)))
+    assert step(state, happened(status(503), elapsed=6.0))[1] == Send(1, after=1.0)
+    assert step(state, happened(status(503), elapsed=8.0))[1] == Send(1)
+
+
+def test_a_target_that_is_due_after_the_deadline_is_not_waited_for():
+    state = State(replace(COURSE, due=(0.0, 70.0, 80.0)))
+    assert step(state, happened(status(503)))[1] == Finish(Outcome.FAILED, status(503))
+
+
+# -- an exchange that could not begin ------------------------------------------------------------------
+
+HELD = Failure(Cause.HELD_BACK, "its breaker is open")
+
+
+def test_what_is_held_back_goes_to_the_next_target_whatever_falls_back():
+    state = State(replace(COURSE, fallback_kinds=frozenset()), tries=2)
+    assert held_back(state, HELD, None, 1.0) == (replace(state, target=1, tries=1), Send(1))
+
+
+def test_at_the_last_target_it_is_a_refusal_when_nothing_was_sent():
+    assert held_back(LAST, HELD, None, 1.0)[1] == Finish(Outcome.REFUSED, HELD)
+
+
+def test_at_the_last_target_the_last_real_failure_stands():
+    assert held_back(LAST, HELD, status(500), 1.0)[1] == Finish(Outcome.FAILED, status(500))
+
+
+# -- two at once ---------------------------------------------------------------------------------------
+
+
+def test_a_hedge_asks_the_next_target_as_well():
+    assert hedged(FRESH, 2.0) == (replace(FRESH, target=1), Send(1))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [State(COURSE, target=2), State(replace(COURSE, due=(0.0, 9.0, 9.0))), State(replace(COURSE, total=2.0))],
+    ids=["no-next", "next-is-resting", "no-time"],
+)
+def test_there_is_no_hedge_where_no_other_can_be_asked_now(state):
+    assert hedged(state, 2.0) is None
+
+
+def test_when_the_first_of_two_answers_the_other_can_be_asked_again_with_the_spare():
+    after, _ = hedged(FRESH, 2.0)
+    assert hedge_lost(FRESH, after) == replace(FRESH, spare=0)
+    assert step(hedge_lost(FRESH, after), happened(status(503)))[1] == Send(1)
+
+
+def test_without_the_spare_the_other_counts_as_visited():
+    spent = replace(FRESH, spare=0)
+    after, _ = hedged(spent, 2.0)
+    assert step(hedge_lost(spent, after), happened(status(503)))[1] == Send(2)
+
+
+# -- the retry budget ----------------------------------------------------------------------------------
+
+
+def test_without_budget_nothing_is_asked_again_but_the_next_is_still_free():
+    assert step(FRESH, replace(happened(status(500)), may_revisit=False))[1] == Send(1)
+
+
+def test_an_end_for_want_of_budget_says_so():
+    made = step(LAST, replace(happened(status(500)), may_revisit=False))[1]
+    assert made == Finish(Outcome.FAILED, status(500), is_out_of_budget=True)
+
+
+def test_waiting_out_a_rate_limit_needs_budget_too():
+    made = step(LAST, replace(happened(status(429, retry_after=2.0)), may_revisit=False))[1]
+    assert made == Finish(Outcome.FAILED, status(429, retry_after=2.0), is_out_of_budget=True)
+
+
+def test_an_end_that_had_to_come_does_not_blame_the_budget():
+    made = step(replace(LAST, spare=0), replace(happened(status(500)), may_revisit=False))[1]
+    assert made == Finish(Outcome.FAILED, status(500))
+
+
+@pytest.mark.parametrize("failure", [status(401, oauth2=True), Failure(Cause.STALE)], ids=["refresh", "reconnect"])
+def test_a_new_token_and_a_new_connection_stand_outside_of_the_budget(failure):
+    move = step(LAST, replace(happened(failure), may_revisit=False))[1]
+    assert isinstance(move, Send)
 
 
 # -- every move --------------------------------------------------------------------------------------

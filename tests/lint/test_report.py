@@ -56,7 +56,7 @@ tags: {}
 ledger: {hash_key: sk-live-4711, retention: 5, unknown: 1}
 """,
     "more.yaml": "version: 1\nroutes:\n  silver: {match: {tags: {tenant: acme}}, upstream: main}\n"
-    "  other: {match: {tags: {tier: gold}}, upstream: main}\nbounds: {b: {match: {}, per: tags.tenant}}\n",
+    "  other: {match: {tags: {tier: gold}}, upstream: main}\nbounds: {b: {match: {tags: {tenant: 2024-08-06}}}}\n",
     "broken.yaml": "version: 1\nwebhooks: {}\nbounds: @x\n",
 }
 
@@ -67,7 +67,7 @@ def test_a_report_for_people(policy_of, golden, tmp_path):
 
 
 def test_a_painted_report_is_the_plain_one_with_roles_around_its_parts(policy_of, golden, tmp_path):
-    loaded = policy_of("version: 1\nledger: {capture: all}\nbounds: {b: {match: {}, per: tags.t}}\n")
+    loaded = policy_of("version: 1\nledger: {capture: all}\nbounds: {b: {match: {tags: {t: 2024-08-06}}}}\n")
     painted = as_text(loaded.findings, loaded.sources, lambda text, role: f"<{role}>{text}</{role}>")
     golden(painted.replace(f"{tmp_path / 'policy'}/", "") + "\n", GOLDEN / "painted.txt")
 

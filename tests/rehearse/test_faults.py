@@ -202,11 +202,11 @@ def test_a_tool_is_called(tmp_path):
 
 def test_acts_go_on_in_their_order_and_the_last_for_good(tmp_path):
     first = [{"status": 503, "times": 2}, {"say": "back"}]
-    scene = {"request": {"prompt": "Hello"}, "repeat": 4, "expect": {"within": "1d"}}
+    scene = {"after": "1min", "request": {"prompt": "Hello"}, "expect": {"within": "1d"}}
     from route_run.rehearse.play import play
     from support.rehearsals import loaded_with, rehearsal
 
-    loaded = loaded_with(tmp_path, [rehearsal(sequence=[scene], endpoints={"first": first})])
+    loaded = loaded_with(tmp_path, [rehearsal(sequence=[scene] * 4, endpoints={"first": first})])
     runs = play(loaded, loaded.rehearsals[0].written, Backend.TRIO).runs
     assert [len(run.record["attempts"]) for run in runs] == [2, 2, 1, 1]
 

@@ -128,7 +128,7 @@ def test_a_cut_names_the_requests_that_were_not_made(tmp_path):
 
 
 def test_a_policy_that_the_engine_refuses_is_not_rehearsed(tmp_path):
-    policy = SMALL.replace("  all: {match: {},", "  all: {match: {}, limits: {requests: 5/min},")
+    policy = SMALL.replace("timeouts:", "fallback: {after_content: restart}\n    timeouts:")
     loaded = loaded_with(tmp_path, [rehearsal()], policy)
     with pytest.raises(PolicyError, match="not enforced"):
         list(rehearse(loaded, loaded.rehearsals, Backend.TRIO))

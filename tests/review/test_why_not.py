@@ -8,8 +8,8 @@ import random
 import pytest
 
 from route_run.flow.decide import decide
-from route_run.flow.plan import Snapshot
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from route_run.review.effective import effective
 from route_run.review.why_not import why_not
 from support.policies import BASE

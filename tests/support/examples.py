@@ -10,9 +10,10 @@ from route_run.flow.decide import decide
 from route_run.flow.event import Result
 from route_run.flow.failure import Billed, Cause, Failure
 from route_run.flow.outcome import Outcome, Usage
-from route_run.flow.plan import Plan, Snapshot
+from route_run.flow.plan import Plan
 from route_run.flow.record import Attempt, Measured, Record
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from support.tables import table_of
 
 POLICY = """\

@@ -15,38 +15,23 @@ from support.policies import BASE, write_policy
 from support.properties import examples
 from support.reading import codes, fragment, loaded_from
 
-DEFERRED = [
-    ("endpoints.cognigy.limits", "limits"),
-    ("endpoints.cognigy.maintenance", "maintenance"),
-    ("upstreams.main.targets[1].balance", "balance"),
-    ("upstreams.main.targets[1].targets[0].weight", "weight"),
-    ("bounds.fair-share.per", "per"),
-    ("bounds.fair-share.limits", "limits"),
-    ("bounds.fair-share.except", "except"),
-]
-
 
 @pytest.fixture(scope="module")
 def example():
     return loaded_from(design_example.FILES)
 
 
-def test_the_example_of_the_design_is_valid_and_only_warned_of_what_is_deferred(example):
+def test_the_example_of_the_design_is_valid_and_all_of_it_is_enforced(example):
     assert example.is_valid
-    assert set(codes(example.findings)) == {"RR110"}
-    assert [f"`{keys}` is not enforced by this release" for keys, _ in DEFERRED] == [
-        finding.message for finding in example.findings
-    ]
+    assert example.findings == ()
 
 
-def test_the_warnings_of_the_example_underline_the_fields(example):
-    assert [fragment(design_example.POLICY, finding.span) for finding in example.findings] == [
-        key for _, key in DEFERRED
-    ]
-
-
-def test_what_is_deferred_is_told_apart(example):
-    assert example.deferred == example.findings
+def test_what_is_deferred_is_told_apart():
+    text = BASE.replace("model: m}]}", "model: m}], fallback: {after_content: restart}}")
+    loaded = loaded_from({"policy.yaml": text})
+    assert loaded.is_valid
+    assert codes(loaded.deferred) == ["RR110"]
+    assert [fragment(text, finding.span) for finding in loaded.deferred] == ["after_content"]
 
 
 DECISIONS = [

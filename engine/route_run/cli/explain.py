@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime
 
 import click
 
@@ -11,11 +13,12 @@ from route_run.cli.policy import known, load_policy
 from route_run.cli.selectors import Asked, request_options
 from route_run.cli.terminal import EXIT_OF
 from route_run.flow.decide import decide
-from route_run.flow.plan import Snapshot
+from route_run.flow.snapshot import Snapshot
 from route_run.lint.report import finding_as_json, printable
 from route_run.review.effective import effective
 from route_run.review.explain import explanation
 from route_run.review.why_not import why_not
+from route_run.schema.formats import instant
 
 
 @click.command(
@@ -33,6 +36,7 @@ from route_run.review.why_not import why_not
     help="Also say why the request does not go to this route, and the nearest request that would.",
 )
 @click.option("--down", multiple=True, metavar="ENDPOINT", help="Take this endpoint to be down; repeatable.")
+@click.option("--at", metavar="TIME", help="Plan for this moment, such as 2026-12-01T22:30:00+01:00, instead of now.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
 @click.pass_obj
 def command(
@@ -40,11 +44,12 @@ def command(
     asked: Asked,
     unreached: str | None,
     down: tuple[str, ...],
+    at: str | None,
     as_json: bool,
 ) -> int:
     """Say where a request would go, and why; where each value that holds for it is written.
 
-    Sends nothing and reads no secret.
+    Sends nothing, reads no secret, and knows nothing of how endpoints are doing.
     """
     settings.json_errors = as_json
     loaded = load_policy(settings)
@@ -54,7 +59,7 @@ def command(
     if unreached is not None:
         known(unreached, table.routes, "route", "--why-not")
     request = asked()
-    plan = decide(table, request, Snapshot(down=frozenset(down)))
+    plan = decide(table, request, Snapshot(_moment(at), down=frozenset(down)))
     answer = why_not(table, request, plan, unreached) if unreached is not None else None
     if as_json:
         document = plan.as_json() | {
@@ -67,3 +72,12 @@ def command(
         for line in explanation(plan, table, loaded.deferred, answer).splitlines():
             click.echo(printable(line))
     return 0 if plan.stop is None else EXIT_OF[plan.stop.outcome]
+
+
+def _moment(written: str | None) -> float:
+    """Seconds since 1970 of a moment as written; now when there is none."""
+    if written is None:
+        return time.time()
+    if (problem := instant(written)) is not None:
+        raise click.UsageError(f"`{written}` is not a moment: {problem}")
+    return datetime.fromisoformat(written).timestamp()

@@ -17,6 +17,7 @@ _BY_CAUSE = {
     Cause.EGRESS_DENIED: "the address is private: name its network in the endpoint's `allow_networks` if that is meant",
     Cause.TLS: "the certificate is not trusted: check the host name and date, or name the authority in `ca_file`",
     Cause.POOL_TIMEOUT: "all connections to this endpoint are in use here: send less at once, or add a target",
+    Cause.HELD_BACK: "every target is held back for now: ask again later, or add a target",
     Cause.DNS: "the host name does not resolve: check `base_url`",
     Cause.REFUSED: "nothing listens there: check `base_url` and whether the server runs",
     Cause.UNSENDABLE: "check `base_url`, `path` and `headers` of the endpoint",

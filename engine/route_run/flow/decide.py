@@ -6,17 +6,21 @@ The same arguments give the same plan, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from route_run.flow.eligibility import obstacles
+from route_run.flow.balance import in_order
+from route_run.flow.eligibility import for_now, obstacles
+from route_run.flow.limits import NOTHING, is_too_long, lacks, need_of
+from route_run.flow.lineup import lined_up
 from route_run.flow.outcome import Outcome
 from route_run.flow.parameters import Fitted, Judged, Note, fit, judge
-from route_run.flow.plan import Plan, PlannedTarget, Reason, Snapshot, Stage, Stop
+from route_run.flow.plan import Plan, PlannedTarget, Reason, Stage, Stop
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot, World
 from route_run.guard import Action, Verdict
-from route_run.table import Attributes, Bound, Route, RoutingTable, Target
+from route_run.table import Attributes, Bound, Limit, Route, RoutingTable, Target, Upstream
 from route_run.text.nearest import listed, nearest
 
 NEAREST_ROUTES = 3
@@ -35,9 +39,14 @@ def attributes_of(table: RoutingTable, request: PromptRequest) -> Attributes:
     )
 
 
-def decide(table: RoutingTable, request: PromptRequest, snapshot: Snapshot = Snapshot(), seed: int = 0) -> Plan:
-    """The plan for a request. ``snapshot`` is the state of the world, ``seed`` the randomness of this request."""
-    return _Decision(table, request, attributes_of(table, request), snapshot, seed).made()
+def decide(table: RoutingTable, request: PromptRequest, world: World = Snapshot(), seed: int = 0) -> Plan:
+    """The plan for a request. ``world`` is where things stand, ``seed`` the randomness of this request.
+
+    The plan's snapshot holds what was used of the world; with it in the world's place the plan is the same.
+    """
+    return _Decision(
+        table, request, attributes_of(table, request), world, Snapshot(world.at, down=world.down), seed
+    ).made()
 
 
 @dataclass(slots=True)
@@ -50,11 +59,13 @@ class _Decision:
     table: RoutingTable
     request: PromptRequest
     attributes: Attributes
+    world: World
     snapshot: Snapshot
     seed: int
     why: list[Reason] = field(default_factory=list)
     route: Route | None = None
     bounds: tuple[Bound, ...] = ()
+    limits: tuple[Limit, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     judged: Judged | None = None
     targets: tuple[PlannedTarget, ...] = ()
@@ -77,6 +88,7 @@ class _Decision:
             snapshot=self.snapshot,
             route=self.route,
             bounds=tuple(bound.name for bound in self.bounds),
+            limits=self.limits,
             verdicts=self.verdicts,
             parameters=self.judged.values if self.judged else None,
             targets=self.targets,
@@ -131,6 +143,8 @@ class _Decision:
 
     def _gather_bounds(self) -> None:
         self.bounds = self.table.bounds_for(self.attributes)
+        limits = [bound.quota.limit_for(self.attributes) for bound in self.bounds]
+        self.limits = tuple(limit for limit in limits if limit is not None)
         for bound in self.bounds:
             self._note(Stage.BOUNDS, bound.name, "holds for this request")
 
@@ -171,26 +185,58 @@ class _Decision:
         return judged
 
     def _weigh_targets(self, route: Route, judged: Judged) -> None:
-        weighed = [(target, fit(judged, target)) for target in route.upstream.targets]
-        self.targets = tuple(
-            PlannedTarget(target, fitted.values, (*fitted.skipped, *self._obstacles(target, fitted)))
-            for target, fitted in weighed
-        )
-        for planned, (_, fitted) in zip(self.targets, weighed, strict=True):
-            for text in (*fitted.notes, *(f"skipped: {reason}" for reason in planned.skipped)):
-                self._note(Stage.ELIGIBILITY, str(planned.target), text)
+        upstream, tokens = route.upstream, self.attributes.prompt_tokens
+        limits = [*self.limits, *(own for target in upstream.targets for own in target.limits)]
+        self.snapshot = self.world.seen(upstream, limits)
+        targets = upstream.targets
+        if upstream.groups:
+            targets = in_order(
+                targets,
+                upstream.groups,
+                self.attributes,
+                self.snapshot.targets,
+                lambda target: need_of(target, judged.values, tokens).cost,
+                self.seed,
+            )
+            self._note(Stage.ELIGIBILITY, upstream.name, _balanced(upstream, targets))
+        weighed: list[PlannedTarget] = []
+        for target in targets:
+            fitted = fit(judged, target)
+            skipped = (*fitted.skipped, *self._obstacles(route, target, fitted))
+            weighed.append(PlannedTarget(target, fitted.values, skipped))
+            for text in fitted.notes:
+                self._note(Stage.ELIGIBILITY, str(target), text)
+        self.targets, notes = lined_up(weighed, self.snapshot, route.upstream.timeouts.total, self.seed)
+        for planned in self.targets:
+            for reason in planned.skipped:
+                self._note(Stage.ELIGIBILITY, str(planned.target), f"skipped: {reason}")
+        for planned, text in notes:
+            self._note(Stage.ELIGIBILITY, str(planned.target), text)
         if not any(planned.is_eligible for planned in self.targets):
             reasons = "; ".join(f"{planned.target}: {planned.skipped[0]}" for planned in self.targets)
             message = f"no target of the upstream `{route.upstream.name}` can take this request: {reasons}"
             self._stop(Outcome.REFUSED, Stage.ELIGIBILITY, route.upstream.name, message)
+        self._hold_to_limits(next(planned for planned in self.targets if planned.is_eligible), route)
+
+    def _hold_to_limits(self, first: PlannedTarget, route: Route) -> None:
+        """Limits that refuse the request instead of skipping a target, and those that make it wait."""
+        need = need_of(first.target, first.parameters, self.attributes.prompt_tokens)
+        for limit in (*self.limits, *first.target.limits):
+            lack = lacks(limit, self.snapshot.limits.get(limit.key, NOTHING), need, self.snapshot.at)
+            if lack is None:
+                continue
+            if is_too_long(limit, lack, route.upstream.timeouts.total):
+                self._stop(Outcome.REFUSED, Stage.ELIGIBILITY, limit.key, f"over a limit: {lack.words}")
+            self._note(Stage.ELIGIBILITY, limit.key, f"waits for room: {lack.words}")
 
     # -- their questions -----------------------------------------------------------------------------
 
-    def _obstacles(self, target: Target, fitted: Fitted) -> Iterator[str]:
+    def _obstacles(self, route: Route, target: Target, fitted: Fitted) -> Iterator[str]:
         wanted = self.request.response_format
         has_schema = wanted is not None and wanted.json_schema is not None
-        down = self.snapshot.down
-        return obstacles(target, fitted, self.attributes, self.bounds, has_schema=has_schema, down=down)
+        yield from obstacles(target, fitted, self.attributes, self.bounds, has_schema=has_schema)
+        need = need_of(target, fitted.values, self.attributes.prompt_tokens)
+        yield from for_now(target, need, (*target.limits, *self.limits), self.snapshot, route.upstream.timeouts.total)
 
     def _no_route(self) -> str:
         routes = [(route.region.misses(self.attributes), route) for route in self.table.matched if route.region]
@@ -206,6 +252,13 @@ class _Decision:
     def _stop(self, outcome: Outcome, stage: Stage, subject: str, message: str) -> NoReturn:
         self._note(stage, subject, message)
         raise _Stopped(Stop(outcome, stage, message))
+
+
+def _balanced(upstream: Upstream, targets: Sequence[Target]) -> str:
+    return "; ".join(
+        f"balanced ({group.balance.value}): {', '.join(str(t) for t in targets[group.first :][: len(group.weights)])}"
+        for group in upstream.groups
+    )
 
 
 def _verdict_words(verdict: Verdict) -> str:

@@ -1,15 +1,17 @@
-"""Why a target will not do for a request: needs, labels, size, drained or taken to be down.
+"""Why a target will not do for a request: for good (needs, labels, size, drained) or for now (maintenance, limits).
 
 Decides about one target; knows nothing of guards, routes or the order of targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from route_run.flow.limits import NOTHING, Need, is_too_long, lacks
 from route_run.flow.parameters import Fitted
+from route_run.flow.snapshot import Snapshot
 from route_run.policy import Capability, Parameter
-from route_run.table import Attributes, Bound, Target
+from route_run.table import Attributes, Bound, Exceeded, Limit, Target
 from route_run.text.nearest import listed
 
 
@@ -20,14 +22,11 @@ def obstacles(
     bounds: Sequence[Bound],
     *,
     has_schema: bool,
-    down: Collection[str] = (),
 ) -> Iterator[str]:
-    """The reasons for which a target is skipped, in words; none when it may be asked.
+    """The reasons for which a target is always skipped for such a request, in words.
 
-    ``has_schema`` says that the JSON which is asked for has a schema; ``down`` names endpoints.
+    ``has_schema`` says that the JSON which is asked for has a schema.
     """
-    if target.endpoint in down:
-        yield f"the endpoint `{target.endpoint}` is taken to be down"
     if target.drained:
         yield f"the endpoint `{target.endpoint}` is drained"
     for need in sorted(attributes.needs, key=lambda n: n.value):
@@ -43,6 +42,24 @@ def obstacles(
             f"{attributes.prompt_tokens} estimated prompt tokens and an answer of {answer} exceed the "
             f"context window of {target.context_window}"
         )
+
+
+def for_now(target: Target, need: Need, limits: Sequence[Limit], snapshot: Snapshot, total: float) -> Iterator[str]:
+    """The reasons for which a target is skipped as things stand; ``total`` is how long a request may take.
+
+    Limits that refuse the request instead of skipping a target give none.
+    """
+    if target.endpoint in snapshot.down:
+        yield f"the endpoint `{target.endpoint}` is taken to be down"
+    for window in target.maintenance:
+        if snapshot.at in window:
+            yield f"the endpoint `{target.endpoint}` is {window.words}"
+    for limit in limits:
+        if limit.exceeded is Exceeded.REJECT:
+            continue
+        lack = lacks(limit, snapshot.limits.get(limit.key, NOTHING), need, snapshot.at)
+        if lack is not None and is_too_long(limit, lack, total):
+            yield lack.words
 
 
 def largest_answer(target: Target, fitted: Fitted) -> int:

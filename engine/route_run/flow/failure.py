@@ -29,6 +29,7 @@ class Cause(Enum):
     TOTAL_TIMEOUT = "total_timeout"
     CONTENT_REFUSED = "content_refused"  # a proper end that says the content was refused
     INVALID_OUTPUT = "invalid_output"
+    HELD_BACK = "held_back"  # not sent: a breaker, a cooldown or a limit of ours
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 

@@ -4,8 +4,9 @@ Decides the order of exchanges of one request. The machine is a table: each acti
 for has a list of moves, and the first whose condition holds is made. It has no clock and no dice;
 both come in with the step.
 
-Rules it keeps: a first visit to a target is always free; at most one exchange more than there are
-targets, beside one token refresh and one reconnect; nothing is sent again once content was delivered.
+Rules it keeps: a first visit to a target is always free, a revisit needs the endpoint's retry budget; at
+most one exchange more than there are targets, beside one token refresh and one reconnect; nothing is sent
+again once content was delivered.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from route_run.flow.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a plan allows: eligible targets, exchanges per target, kinds that fall back; times in seconds."""
+    """What a plan allows: eligible targets, exchanges per target, kinds that fall back; times in seconds.
+
+    ``due`` says per target when it can be asked at the earliest, counted from the start of the request.
+    """
 
     targets: int
     attempts: int
@@ -28,6 +32,7 @@ class Course:
     backoff_first: float
     backoff_max: float
     total: float
+    due: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """End the request with this outcome; the failure is the one that decided it."""
+    """End the request with this outcome; the failure is the one that decided it.
+
+    ``is_out_of_budget`` says that it would have gone on if its endpoint could take revisits.
+    """
 
     outcome: Outcome
     failure: Failure
+    is_out_of_budget: bool = False
 
 
 Move = Send | Finish
@@ -67,7 +76,8 @@ Move = Send | Finish
 class Step:
     """One failed exchange: what it was and means, whether content was delivered before, and when.
 
-    ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1).
+    ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1);
+    ``may_revisit`` says that the retry budget of the endpoint has something left.
     """
 
     failure: Failure
@@ -75,6 +85,7 @@ class Step:
     delivered: bool
     elapsed: float
     dice: float
+    may_revisit: bool = True
 
 
 class _Choice(Enum):
@@ -99,7 +110,31 @@ _NEVER_FALL_BACK = frozenset({Kind.BAD_REQUEST, Kind.CANCELLED, Kind.INTERNAL})
 
 def start(course: Course) -> tuple[State, Send]:
     """The first exchange of a request; the course has at least one target."""
-    return State(course), Send(0)
+    return State(course), Send(0, after=_until_due(course, 0, 0.0))
+
+
+def held_back(
+    state: State, why: Failure, last: Failure | None, elapsed: float, *, is_final: bool = False
+) -> tuple[State, Move]:
+    """What to do when an exchange could not begin: the next target, else the end with the last failure there was.
+
+    ``is_final`` says that no other target is to be asked.
+    """
+    moved = None if is_final else _moved_on(state, elapsed)
+    if moved is not None:
+        return moved
+    return state, Finish(Outcome.REFUSED, why) if last is None else Finish(Outcome.FAILED, last)
+
+
+def hedged(state: State, elapsed: float) -> tuple[State, Send] | None:
+    """The next target asked as well, while the present one is still at it; None when there is none that can be now."""
+    moved = _moved_on(state, elapsed)
+    return moved if moved is not None and not moved[1].after else None
+
+
+def hedge_lost(before: State, after: State) -> State:
+    """The state once the first of two has answered: the other target may be asked again, as the spare exchange."""
+    return replace(before, spare=before.spare - 1) if before.spare else after
 
 
 def step(state: State, happened: Step) -> tuple[State, Move]:
@@ -109,7 +144,7 @@ def step(state: State, happened: Step) -> tuple[State, Move]:
             made = _MOVES[choice](state, happened)
             if made is not None:
                 return made
-    return state, Finish(_outcome(happened), happened.failure)
+    return state, Finish(_outcome(happened), happened.failure, _lacks_budget(state, happened))
 
 
 def _refresh(state: State, happened: Step) -> tuple[State, Send] | None:
@@ -125,7 +160,7 @@ def _reconnect(state: State, happened: Step) -> tuple[State, Send] | None:
 
 
 def _again(state: State, happened: Step) -> tuple[State, Send] | None:
-    if state.tries >= state.course.attempts or not state.spare:
+    if state.tries >= state.course.attempts or not state.spare or not happened.may_revisit:
         return None
     asked = happened.failure.retry_after
     wait = _backoff(state, happened.dice) if asked is None else asked
@@ -138,15 +173,27 @@ def _next(state: State, happened: Step) -> tuple[State, Send] | None:
     kind = happened.verdict.kind
     falls_back = kind.value in state.course.fallback_kinds and kind not in _NEVER_FALL_BACK
     is_over = happened.failure.cause is Cause.TOTAL_TIMEOUT
-    if not falls_back or is_over or state.target + 1 >= state.course.targets:
+    return _moved_on(state, happened.elapsed) if falls_back and not is_over else None
+
+
+def _moved_on(state: State, elapsed: float) -> tuple[State, Send] | None:
+    target = state.target + 1
+    wait = _until_due(state.course, target, elapsed)
+    if target >= state.course.targets or elapsed + wait >= state.course.total:
         return None
-    return replace(state, target=state.target + 1, tries=1), Send(state.target + 1)
+    return replace(state, target=target, tries=1), Send(target, after=wait)
+
+
+def _until_due(course: Course, target: int, elapsed: float) -> float:
+    return max(0.0, course.due[target] - elapsed) if target < len(course.due) else 0.0
 
 
 def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
     """Wait out a rate limit where there is nowhere else to go and the deadline leaves room."""
     asked = happened.failure.retry_after
     if happened.verdict.kind is not Kind.RATE_LIMITED or not state.spare or asked is None:
+        return None
+    if not happened.may_revisit:
         return None
     jittered = asked * (1 + happened.dice / 10)
     if happened.elapsed + jittered >= state.course.total:
@@ -167,6 +214,10 @@ def _backoff(state: State, dice: float) -> float:
     """Full jitter: anything up to first·2^k, at most max."""
     longest: float = state.course.backoff_first * 2.0 ** (state.tries - 1)
     return dice * min(state.course.backoff_max, longest)
+
+
+def _lacks_budget(state: State, happened: Step) -> bool:
+    return not happened.may_revisit and isinstance(step(state, replace(happened, may_revisit=True))[1], Send)
 
 
 def _outcome(happened: Step) -> Outcome:

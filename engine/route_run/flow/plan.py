@@ -9,9 +9,10 @@ from typing import Any
 
 from route_run.flow.outcome import Outcome
 from route_run.flow.request import ParameterValue
+from route_run.flow.snapshot import Snapshot
 from route_run.guard import Verdict
 from route_run.policy import Parameter
-from route_run.table import ESTIMATE, Attributes, Route, Target
+from route_run.table import ESTIMATE, Attributes, Limit, Route, Target
 
 
 class Stage(Enum):
@@ -35,23 +36,18 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a decision knows of the world: ``at`` is the time in seconds since 1970, UTC.
-
-    ``down`` names endpoints that are taken to be down, for the question of what would happen then.
-    """
-
-    at: float = 0.0
-    down: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target with what would be sent to it; ``skipped`` says why it will not be asked."""
+    """One target with what would be sent to it; ``skipped`` says why it will not be asked.
+
+    ``after`` is how many seconds after the plan it can be asked at the earliest; ``early`` that it is
+    asked although its breaker is open or its endpoint cools, because no other target is left.
+    """
 
     target: Target
     parameters: Mapping[Parameter, ParameterValue]
     skipped: tuple[str, ...] = ()
+    after: float = 0.0
+    early: bool = False
 
     @property
     def is_eligible(self) -> bool:
@@ -69,7 +65,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is intended for one request. ``stop`` is set when nothing is to be sent."""
+    """What is intended for one request. ``stop`` is set when nothing is to be sent; ``limits`` are its bounds'."""
 
     policy: str
     attributes: Attributes
@@ -77,6 +73,7 @@ class Plan:
     snapshot: Snapshot
     route: Route | None = None
     bounds: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     parameters: Mapping[Parameter, ParameterValue] | None = None
     targets: tuple[PlannedTarget, ...] = ()
@@ -111,6 +108,7 @@ class Plan:
                     "sent_as": planned.target.sent_as,
                     "parameters": _by_name(planned.parameters),
                     "skipped": list(planned.skipped),
+                    "after": planned.after,
                 }
                 for planned in self.targets
             ],
@@ -120,6 +118,8 @@ class Plan:
             "seed": self.seed,
             "at": self.snapshot.at,
             "down": sorted(self.snapshot.down),
+            "standing": {name: state.as_json() for name, state in sorted(self.snapshot.targets.items())},
+            "used": {key: used.as_json() for key, used in sorted(self.snapshot.limits.items())},
         }
 
 

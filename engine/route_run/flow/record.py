@@ -111,7 +111,7 @@ class Record:
             "simulated": self.simulated,
             "attributes": attributes_as_json(plan.attributes),
             "seed": plan.seed,
-            "snapshot": {"at": plan.snapshot.at},
+            "snapshot": plan.snapshot.as_json(),
             "route": plan.route.name if plan.route else None,
             "bounds": list(plan.bounds),
             "guards": [verdict_as_json(verdict) for verdict in plan.verdicts],

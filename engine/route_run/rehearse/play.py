@@ -17,8 +17,9 @@ import anyio
 from route_run.errors import RouteRunError
 from route_run.flow.decide import decide
 from route_run.flow.event import Event, Finished, Planned, Text, ToolCallPiece
-from route_run.flow.plan import Plan, Snapshot
+from route_run.flow.plan import Plan
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from route_run.ledger import EntryKind
 from route_run.policy.rehearsal import Rehearsal, RequestScript, Scene
 from route_run.rehearse.clock import Backend, run_virtually
@@ -189,7 +190,7 @@ class _Play:
     def _replayed(self, run: Run) -> Plan:
         """The plan of a request whose caller was not shown it: decisions replay from what records keep."""
         assert run.record is not None
-        snapshot = Snapshot(run.record["snapshot"]["at"])
+        snapshot = Snapshot.of_json(run.record["snapshot"])
         return decide(self._loaded.table, run.request, snapshot, run.record["seed"])
 
 

@@ -35,6 +35,7 @@ def _lines(plan: Plan, table: RoutingTable, deferred: Sequence[Finding], answer:
         "parameters", (f"{r.text}  ({r.subject})" if r.subject else r.text for r in _reasons(plan, Stage.PARAMETERS))
     )
     yield from _rows("targets", _targets(plan))
+    yield from _rows("", _order(plan))
     if plan.route is not None and plan.stop is None:
         yield _row("upstream", _upstream(plan.route))
     yield from _rows("values", _values(plan, table))
@@ -100,6 +101,15 @@ def _targets(plan: Plan) -> Iterator[str]:
         number += 1
         sent = ", ".join(f"{p.value} {shown(planned.parameters[p])}" for p in Parameter if p in planned.parameters)
         yield f"{number}. {planned.target}" + (f"  with {sent}" if sent else "")
+
+
+def _order(plan: Plan) -> Iterator[str]:
+    """How groups were put into their order, and which limits make the request wait."""
+    names = {str(planned.target) for planned in plan.targets}
+    for reason in _reasons(plan, Stage.ELIGIBILITY):
+        if reason.subject not in names:
+            known = "" if plan.snapshot.targets or plan.snapshot.limits else "; no state known"
+            yield f"{reason.subject}: {reason.text}{known}"
 
 
 def _upstream(route: Route) -> str:

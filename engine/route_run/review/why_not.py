@@ -14,8 +14,9 @@ from typing import Any
 
 from route_run.errors import Span
 from route_run.flow.decide import attributes_of, decide
-from route_run.flow.plan import Plan, Snapshot, Stage
+from route_run.flow.plan import Plan, Stage
 from route_run.flow.request import PromptRequest
+from route_run.flow.snapshot import Snapshot
 from route_run.guard import Action
 from route_run.policy import Capability
 from route_run.review.sample import MOST_TOKENS, content

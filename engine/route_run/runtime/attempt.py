@@ -55,6 +55,7 @@ class RunningAttempt:
         self._holds = route.deliver is Deliver.VERIFIED and route.output_check is not None
         self._held: list[Delivered] = []
         self._over = False
+        self._failed_after_ms: float | None = None
         self.began = anyio.current_time()
 
     async def start(self, *, refused: Mapping[str, str] | None, reconnect: bool, now: float) -> None:
@@ -97,7 +98,7 @@ class RunningAttempt:
             endpoint=self.planned.target.endpoint,
             model=self.planned.target.model,
             started_at=self.started_at,
-            latency_ms=self._elapsed_ms(),
+            latency_ms=self._elapsed_ms() if self._failed_after_ms is None else self._failed_after_ms,
             first_content_ms=self.first_content_ms,
             status=self.exchange.status,
             failure=self.failure,
@@ -163,6 +164,7 @@ class RunningAttempt:
     def _end(self, failure: Failure) -> None:
         self._over = True
         self.failure = failure
+        self._failed_after_ms = self._elapsed_ms()
 
     def _elapsed_ms(self) -> float:
         return round((anyio.current_time() - self.began) * 1000, 3)

@@ -17,11 +17,13 @@ from route_run.flow.event import Event, Finished, Result
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Ledger, SqliteLedger, default_url, path_of
 from route_run.runtime.clock import Clock, SystemClock
+from route_run.runtime.counters import Counters
 from route_run.runtime.hooks import Deliverer
 from route_run.runtime.login import Login
 from route_run.runtime.request import RunningRequest
 from route_run.runtime.resolve import resolve
 from route_run.runtime.revision import git_revision
+from route_run.runtime.standing import Standing
 from route_run.runtime.wiring import Wiring
 from route_run.table import Loaded, load
 from route_run.transport.seam import Transport, Way
@@ -88,7 +90,8 @@ class Engine:
             logins = {place.name: Login(place, carrier, tasks, dice.random, resolved.redact) for place in places}
             deliverer = Deliverer(resolved.webhooks, logins, carrier, kept, clock, tasks, dice.random)
             revision = find_revision(loaded.reading.documents[0].folder)
-            engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, clock, dice, revision))
+            standing = Standing(table.policy, dice.random, clock, Counters())
+            engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, standing, clock, dice, revision))
             try:
                 yield engine
             finally:

@@ -17,15 +17,20 @@ from route_run.flow.classify import classify
 from route_run.flow.decide import decide
 from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Result
 from route_run.flow.failure import Cause, Failure
-from route_run.flow.machine import Course, Finish, Send, State, Step, start, step
+from route_run.flow.limits import need_of
+from route_run.flow.machine import Course, Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
-from route_run.flow.plan import PlannedTarget, Snapshot, attributes_as_json
-from route_run.flow.record import Attempt, Measured, Record, keyed_hash, total_cost
-from route_run.flow.request import PromptRequest, ToolCall
+from route_run.flow.plan import PlannedTarget
+from route_run.flow.record import Attempt, Record, total_cost
+from route_run.flow.request import PromptRequest
 from route_run.ledger import Entry, EntryKind
+from route_run.runtime.account import assembled, captured, measured, start_body
 from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.exchange import Clocks, Exchange
 from route_run.runtime.hooks import Message, events_of, messages_for
+from route_run.runtime.permit import Permit, Visit
+from route_run.runtime.race import Runner, race
+from route_run.runtime.standing import Ask, HeldBack
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
 from route_run.wire.call import ModelCall
@@ -51,12 +56,18 @@ class RunningRequest:
         self._started_at = wiring.clock.now()
         self._began = anyio.current_time()
         self.id = new_id("req", self._started_at, wiring.random.getrandbits)
-        self._plan = decide(wiring.table, request, Snapshot(self._started_at), wiring.random.getrandbits(63))
+        world = wiring.standing.world(self._started_at)
+        self._plan = decide(wiring.table, request, world, wiring.random.getrandbits(63))
         self._attempts: list[Attempt] = []
         self._texts: list[str] = []
         self._tool_pieces: list[ToolPiece] = []
         self._login_used: Mapping[str, str] = {}
-        self._running: RunningAttempt | None = None
+        self._number = 0
+        self._running: dict[RunningAttempt, Permit] = {}
+        self._permit: Permit | None = None
+        self._seat = wiring.standing.seat(self._plan.limits)
+        self._is_revisit = False
+        self._is_out_of_budget = False
         self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
         self._events = self._run()
@@ -71,19 +82,23 @@ class RunningRequest:
 
     async def aclose(self) -> None:
         """Close what is open; what has no record yet is recorded as broken off."""
-        await self._events.aclose()
-        if self._is_recorded:
-            return
-        outcome, failure = self._broken_off
-        if self._running is not None:
-            self._running.break_off(failure)
-            with anyio.move_on_after(GIVE_UP_WITHIN, shield=True):
-                await self._running.aclose()
-            self._keep(self._running)
         try:
-            await self._finished(outcome, failure, GIVE_UP_WITHIN)
+            await self._events.aclose()
+            outcome, failure = self._broken_off
+            for running in tuple(self._running):
+                running.break_off(failure)
+                with anyio.move_on_after(GIVE_UP_WITHIN, shield=True):
+                    await running.aclose()
+                self._keep(running)
+            if not self._is_recorded:
+                await self._finished(outcome, failure, GIVE_UP_WITHIN)
         except LedgerError as error:
             log.error("request %s: %s", self.id, error)
+        finally:
+            for permit in (self._permit, *self._running.values()):
+                if permit is not None:
+                    permit.end(None)
+            self._seat.end()
 
     async def _run(self) -> AsyncGenerator[Event, None]:
         try:
@@ -95,15 +110,22 @@ class RunningRequest:
             move: Send | Finish
             state, move = start(self._course())
             while isinstance(move, Send):
+                await anyio.sleep(move.after)
+                held = await self._enter(move)
+                if held is not None:
+                    state, move = self._held_back(state, move, held)
+                    continue
                 running = await self._begin(move)
-                yield AttemptStarted(
-                    running.number,
-                    running.planned.target.endpoint,
-                    running.planned.target.model,
-                    round(move.after * 1000, 3),
-                )
-                await running.start(refused=self._refused(move), reconnect=move.reconnect, now=self._wiring.clock.now())
+                yield _started(running, move.after)
+                if self._route.upstream.hedge_after is None:
+                    await self._start(running, move)
+                else:
+                    state, running, events = await self._hedged(state, move, running)
+                    for event in events:
+                        yield event
                 while (delivered := await running.more()) is not None:
+                    if delivered:
+                        self._running[running].answers()
                     for event in delivered:
                         yield event
                 yield AttemptEnded(await self._end_attempt(running))
@@ -111,6 +133,7 @@ class RunningRequest:
                     yield Finished(await self._finished(Outcome.COMPLETED, None))
                     return
                 state, move = self._next(state, running)
+            self._is_out_of_budget = move.is_out_of_budget
             yield Finished(await self._finished(move.outcome, move.failure))
         except LedgerError:
             self._is_recorded = True  # it refuses: there is nothing more to be stored
@@ -130,17 +153,41 @@ class RunningRequest:
             backoff_first=upstream.backoff_first,
             backoff_max=upstream.backoff_max,
             total=upstream.timeouts.total,
+            due=tuple(planned.after for planned in self._plan.eligible),
         )
 
-    async def _begin(self, move: Send) -> RunningAttempt:
-        """Wait as long as the move says, store that the attempt begins, and set it up."""
-        await anyio.sleep(move.after)
+    async def _enter(self, move: Send) -> HeldBack | None:
+        """Take the permit for an attempt; what comes back says why there is none."""
         planned = self._plan.eligible[move.target]
-        number = len(self._attempts) + 1
+        visit = Visit.REFRESHED if move.refresh else Visit.RECONNECTED if move.reconnect else Visit.FIRST
+        visit = Visit.EXTRA if self._is_revisit else visit
+        deadline = self._began + self._route.upstream.timeouts.total
+        entered = await self._wiring.standing.enter(self._ask(planned, visit), deadline)
+        if isinstance(entered, HeldBack):
+            return entered
+        self._permit = entered
+        return None
+
+    def _ask(self, planned: PlannedTarget, visit: Visit) -> Ask:
+        need = need_of(planned.target, planned.parameters, self._plan.attributes.prompt_tokens)
+        return Ask(planned, visit, self._seat, need, self._route.upstream.timeouts.total)
+
+    def _held_back(self, state: State, move: Send, held: HeldBack) -> tuple[State, Send | Finish]:
+        self._is_revisit = False
+        target = self._plan.eligible[move.target].target
+        why = Failure(Cause.HELD_BACK, f"{target} cannot be asked now: {held.words}")
+        last = self._attempts[-1].failure if self._attempts else None
+        return held_back(state, why, last, self._elapsed(), is_final=held.is_final)
+
+    async def _begin(self, move: Send) -> RunningAttempt:
+        """Store that the attempt begins, and set it up."""
+        planned = self._plan.eligible[move.target]
+        self._number = number = self._number + 1
         started_at = self._wiring.clock.now()
-        await self._store(
-            [Entry(EntryKind.ATTEMPT, self.id, started_at, self._start_body(number, planned, started_at))]
-        )
+        before = self._attempts[-1] if self._attempts else None
+        body = start_body(self.id, self._plan, number, planned, started_at, before)
+        body["simulated"] = self._wiring.is_simulated
+        await self._store([Entry(EntryKind.ATTEMPT, self.id, started_at, body)])
         timeouts = self._route.upstream.timeouts
         clocks = Clocks(
             connect=timeouts.connect,
@@ -158,10 +205,56 @@ class RunningRequest:
             clocks,
             self._route.name,
         )
-        self._running = RunningAttempt(
+        running = RunningAttempt(
             number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.transport.is_free
         )
-        return self._running
+        assert self._permit is not None
+        self._running[running], self._permit = self._permit, None
+        return running
+
+    async def _start(self, running: RunningAttempt, move: Send) -> None:
+        now = self._wiring.clock.now()
+        await running.start(refused=self._refused(move), reconnect=move.reconnect, now=now)
+
+    # -- two attempts at once ------------------------------------------------------------------------
+
+    async def _hedged(
+        self, state: State, move: Send, running: RunningAttempt
+    ) -> tuple[State, RunningAttempt, list[Event]]:
+        """Start an attempt, and one at the next target if its content is long in coming.
+
+        Gives the attempt that goes on and what there is to tell: the other one's start and end, first content.
+        """
+        after = state
+        events: list[Event] = []
+
+        async def second() -> Runner | None:
+            nonlocal after
+            found = hedged(state, self._elapsed())
+            planned = self._plan.eligible[found[1].target] if found is not None else None
+            if found is None or planned is None or planned.early:
+                return None
+            self._permit = self._wiring.standing.enter_now(self._ask(planned, Visit.EXTRA))
+            if self._permit is None:
+                return None
+            after, other = found
+            hedge = await self._begin(other)
+            events.append(_started(hedge, 0.0))
+            return self._runner(hedge, other)
+
+        first = self._runner(running, move)
+        winner, loser = await race(first, self._route.upstream.hedge_after or 0.0, second)
+        if loser is not None:
+            loser.lose()
+            events.append(AttemptEnded(await self._end_attempt(loser.attempt)))
+            state = hedge_lost(state, after) if winner is first and winner.has_answered else after
+        if winner.delivered:
+            self._running[winner.attempt].answers()
+        return state, winner.attempt, [*events, *winner.delivered]
+
+    def _runner(self, running: RunningAttempt, move: Send) -> Runner:
+        permit = self._running[running]
+        return Runner(running, lambda: self._start(running, move), lambda: permit.end(running.ended()))
 
     def _call(self, planned: PlannedTarget) -> ModelCall:
         request, target = self._request, planned.target
@@ -178,7 +271,6 @@ class RunningRequest:
 
     async def _end_attempt(self, running: RunningAttempt) -> Attempt:
         await running.aclose()
-        self._running = None
         self._login_used = running.exchange.login_used
         return self._keep(running)
 
@@ -186,6 +278,8 @@ class RunningRequest:
         """Take what an ended attempt leaves: its record, and what it delivered."""
         ended = running.ended()
         self._attempts.append(ended)
+        if (permit := self._running.pop(running, None)) is not None:
+            permit.end(ended)
         if running.has_delivered:
             self._texts = running.text
             self._tool_pieces = running.tool_pieces
@@ -201,15 +295,22 @@ class RunningRequest:
             failure=running.failure,
             verdict=classify(running.failure),
             delivered=running.has_delivered,
-            elapsed=anyio.current_time() - self._began,
+            elapsed=self._elapsed(),
             dice=self._wiring.random.random(),
+            may_revisit=self._wiring.standing.may_revisit(running.planned.target.endpoint),
         )
-        return step(state, happened)
+        made = step(state, happened)
+        self._is_revisit = made[0].tries > state.tries
+        return made
+
+    def _elapsed(self) -> float:
+        return anyio.current_time() - self._began
 
     # -- the end -------------------------------------------------------------------------------------
 
     async def _finished(self, outcome: Outcome, failure: Failure | None, store_within: float = STORE_WITHIN) -> Result:
         """Store the record, tell the webhooks it lists, and make the result."""
+        self._seat.end()
         record, messages = self._record(outcome, failure)
         self._is_recorded = True
         with anyio.move_on_after(store_within, shield=True) as scope:
@@ -221,7 +322,7 @@ class RunningRequest:
             request_id=self.id,
             outcome=outcome,
             text="".join(self._texts),
-            tool_calls=_assembled(self._tool_pieces),
+            tool_calls=assembled(self._tool_pieces),
             usage=record.usage,
             cost=record.cost,
             error=record.error,
@@ -242,7 +343,7 @@ class RunningRequest:
             outcome=outcome,
             plan=plan,
             attempts=tuple(self._attempts),
-            measured=self._measured(),
+            measured=measured(self._request, "".join(self._texts), wiring.resolved.hash_key),
             first_content_ms=self._first_content_ms,
             usage=self._attempts[-1].usage if self._attempts else None,
             cost=total_cost(self._attempts),
@@ -251,7 +352,7 @@ class RunningRequest:
             git_revision=wiring.git_revision,
             simulated=wiring.is_simulated,
             webhooks=tuple((message.id, message.webhook, message.event) for message in messages),
-            text=self._captured(),
+            text=captured(self._request, "".join(self._texts), wiring.table.policy.ledger.capture),
         )
         return record, messages
 
@@ -276,37 +377,6 @@ class RunningRequest:
     def _refused(self, move: Send) -> Mapping[str, str] | None:
         return self._login_used if move.refresh else None
 
-    def _start_body(self, number: int, planned: PlannedTarget, started_at: float) -> dict[str, object]:
-        return {
-            "request_id": self.id,
-            "number": number,
-            "route": self._route.name,
-            "endpoint": planned.target.endpoint,
-            "model": planned.target.model,
-            "started_at": started_at,
-            "policy": self._plan.policy,
-            "attributes": attributes_as_json(self._plan.attributes),
-            "simulated": self._wiring.is_simulated,
-            "before": self._attempts[-1].as_json() if self._attempts else None,
-        }
-
-    def _measured(self) -> Measured:
-        prompt = "\n".join(message.text for message in self._request.conversation)
-        answer = "".join(self._texts)
-        key = self._wiring.resolved.hash_key
-        return Measured(
-            len(prompt.encode()),
-            len(answer.encode()),
-            keyed_hash(key, prompt),
-            keyed_hash(key, answer) if answer else None,
-        )
-
-    def _captured(self) -> dict[str, str] | None:
-        if self._wiring.table.policy.ledger.capture != "full":
-            return None
-        prompt = "\n".join(message.text for message in self._request.conversation)
-        return {"prompt": prompt, "completion": "".join(self._texts)}
-
     def _error(self, failure: Failure | None) -> str | None:
         if failure is None:
             return self._plan.stop.message if self._plan.stop is not None else None
@@ -314,19 +384,10 @@ class RunningRequest:
             return failure.message
         where = self._attempts[-1].endpoint
         many = f"{len(self._attempts)} attempts failed, the last at " if len(self._attempts) > 1 else ""
-        return f"{many}{where}: {failure.message}"
+        spent = "; the endpoint's retry budget is used up" if self._is_out_of_budget else ""
+        return f"{many}{where}: {failure.message}{spent}"
 
 
-def _assembled(pieces: list[ToolPiece]) -> tuple[ToolCall, ...]:
-    """Whole tool calls from their pieces; arguments stand as the provider sent them."""
-    ids: dict[int, str] = {}
-    names: dict[int, str] = {}
-    arguments: dict[int, list[str]] = {}
-    for piece in pieces:
-        ids[piece.index] = ids.get(piece.index) or piece.id
-        names[piece.index] = names.get(piece.index) or piece.name
-        arguments.setdefault(piece.index, []).append(piece.arguments)
-    return tuple(
-        ToolCall.model_construct(id=ids[index], name=names[index], arguments="".join(parts))
-        for index, parts in sorted(arguments.items())
-    )
+def _started(running: RunningAttempt, after: float) -> AttemptStarted:
+    target = running.planned.target
+    return AttemptStarted(running.number, target.endpoint, target.model, round(after * 1000, 3))

@@ -11,6 +11,7 @@ from route_run.runtime.clock import Clock
 from route_run.runtime.hooks import Deliverer
 from route_run.runtime.login import Login
 from route_run.runtime.resolve import Resolved
+from route_run.runtime.standing import Standing
 from route_run.table import RoutingTable
 from route_run.transport.seam import Transport
 
@@ -27,6 +28,7 @@ class Wiring:
     transport: Transport
     ledger: Ledger
     deliverer: Deliverer
+    standing: Standing
     clock: Clock
     random: random.Random
     git_revision: str | None

@@ -10,9 +10,22 @@ from route_run.table.attributes import (
     Attributes,
     smallest_prompt,
 )
+from route_run.table.limit import Exceeded, Limit, Quota
 from route_run.table.loading import Loaded, load, load_reading
 from route_run.table.match import Region, Relation, Vocabulary
-from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
+from route_run.table.table import (
+    Balance,
+    Bound,
+    Deliver,
+    Group,
+    Hook,
+    Outside,
+    Route,
+    RoutingTable,
+    Rule,
+    Target,
+    Upstream,
+)
 from route_run.table.values import ValueSet, from_condition
 
 __all__ = [
@@ -23,11 +36,16 @@ __all__ = [
     "TOKENS_PER_MESSAGE",
     "Agreement",
     "Attributes",
+    "Balance",
     "Bound",
     "Deliver",
+    "Exceeded",
+    "Group",
     "Hook",
+    "Limit",
     "Loaded",
     "Outside",
+    "Quota",
     "Region",
     "Relation",
     "Route",

@@ -15,9 +15,23 @@ from route_run.policy import TRAITS, Parameter, Policy, Range
 from route_run.policy import model as written
 from route_run.table.attributes import MODEL
 from route_run.table.index import Index
+from route_run.table.limit import Exceeded, Quota, limit_of
 from route_run.table.match import Region, Relation, Vocabulary, as_written
 from route_run.table.order import Conflict, ranked
-from route_run.table.table import Bound, Deliver, Hook, Outside, Route, RoutingTable, Rule, Target, Upstream
+from route_run.table.table import (
+    Balance,
+    Bound,
+    Deliver,
+    Group,
+    Hook,
+    Maintenance,
+    Outside,
+    Route,
+    RoutingTable,
+    Rule,
+    Target,
+    Upstream,
+)
 
 _MATCHING = ("routes", "bounds", "webhooks")
 
@@ -156,26 +170,41 @@ def _routes(
 
 def _upstream(policy: Policy, name: str) -> Upstream | None:
     upstream = policy.upstreams[name]
-    flat = [
-        t
-        for entry in upstream.targets
-        for t in (entry.targets if isinstance(entry, written.BalanceGroup) else (entry,))
-    ]
-    targets = [_target(policy, target) for target in flat]
+    targets = [_target(policy, target, f"upstreams.{name}.{place}") for place, target in _flat(upstream)]
     if None in targets:
         return None  # there is a finding for it
     return Upstream(
         name=name,
         targets=tuple(target for target in targets if target is not None),
+        groups=tuple(_groups(upstream)),
         fallback_kinds=frozenset(upstream.fallback.when),
         attempts=upstream.retry.attempts,
         backoff_first=upstream.retry.backoff.first,
         backoff_max=upstream.retry.backoff.max,
+        hedge_after=upstream.hedge.after if upstream.hedge is not None else None,
         timeouts=upstream.timeouts,
     )
 
 
-def _target(policy: Policy, target: written.Target) -> Target | None:
+def _flat(upstream: written.Upstream) -> Iterator[tuple[str, written.Target]]:
+    for index, entry in enumerate(upstream.targets):
+        if isinstance(entry, written.BalanceGroup):
+            for inner, target in enumerate(entry.targets):
+                yield f"targets[{index}].targets[{inner}]", target
+        else:
+            yield f"targets[{index}]", entry
+
+
+def _groups(upstream: written.Upstream) -> Iterator[Group]:
+    first = 0
+    for entry in upstream.targets:
+        if isinstance(entry, written.BalanceGroup):
+            hash_on = None if entry.hash_on is None else entry.hash_on.removeprefix("tags.")
+            yield Group(first, Balance(entry.balance), hash_on, tuple(target.weight for target in entry.targets))
+        first += len(entry.targets) if isinstance(entry, written.BalanceGroup) else 1
+
+
+def _target(policy: Policy, target: written.Target, place: str) -> Target | None:
     endpoint, model = policy.endpoints.get(target.endpoint), policy.models.get(target.model)
     if endpoint is None or model is None or target.model not in endpoint.serves:
         return None
@@ -186,6 +215,11 @@ def _target(policy: Policy, target: written.Target) -> Target | None:
     for parameter, allowed in traits.parameters.items():
         ranges[parameter] = ranges.get(parameter, Range()) & allowed
     largest = traits.largest_context
+    limits = (
+        limit_of(target.limits, place, f"the target {target.endpoint}/{target.model}", Exceeded.NEXT),
+        limit_of(endpoint.limits, f"endpoints.{target.endpoint}", f"the endpoint `{target.endpoint}`", Exceeded.NEXT),
+        limit_of(model.limits, f"models.{target.model}", f"the model `{target.model}`", Exceeded.NEXT),
+    )
     return Target(
         endpoint=target.endpoint,
         model=target.model,
@@ -193,13 +227,21 @@ def _target(policy: Policy, target: written.Target) -> Target | None:
         dialect=endpoint.dialect,
         labels=endpoint.labels,
         drained=endpoint.drain,
+        maintenance=tuple(_maintenance(window) for window in endpoint.maintenance),
         context_window=model.context_window if largest is None else min(model.context_window, largest),
         max_output_tokens=int(ranges[Parameter.MAX_TOKENS].max or model.max_output_tokens),
         capabilities=model.capabilities,
         traits=traits,
         ranges=ranges,
         price=served.price or model.price,
+        limits=tuple(limit for limit in limits if limit is not None),
     )
+
+
+def _maintenance(window: written.Window) -> Maintenance:
+    reason = f" ({window.why})" if window.why else ""
+    words = f"in maintenance until {window.to.isoformat()}{reason}"
+    return Maintenance(window.from_.timestamp(), window.to.timestamp(), words)
 
 
 def _rule(source: str, parameter: Parameter, rule: written.ParameterBound) -> Rule:
@@ -217,10 +259,21 @@ def _bounds(policy: Policy, regions: Mapping[tuple[str, str], Region]) -> list[B
             guards=bound.guards,
             labels={label: frozenset(values) for label, values in bound.targets.items()},
             rules={p: _rule(f"bound `{name}`", p, rule) for p, rule in bound.parameters.items()},
+            quota=_quota(name, bound),
         )
         for name, bound in sorted(policy.bounds.items())
         if ("bounds", name) in regions
     ]
+
+
+def _quota(name: str, bound: written.Bound) -> Quota:
+    key, owner = f"bounds.{name}", f"the bound `{name}`"
+    exceptions = {value: limit_of(limits, key, owner, Exceeded.REJECT) for value, limits in bound.except_.items()}
+    return Quota(
+        limit=limit_of(bound.limits, key, owner, Exceeded.REJECT),
+        per=None if bound.per is None else bound.per.removeprefix("tags."),
+        exceptions={value: limit for value, limit in exceptions.items() if limit is not None},
+    )
 
 
 def _hooks(policy: Policy, regions: Mapping[tuple[str, str], Region]) -> list[Hook]:

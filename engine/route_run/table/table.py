@@ -12,6 +12,7 @@ from route_run.policy import Capability, Dialect, Parameter, Policy, Range, Trai
 from route_run.policy.model import Price, Timeouts
 from route_run.table.attributes import Attributes
 from route_run.table.index import Index
+from route_run.table.limit import Limit, Quota
 from route_run.table.match import Region, Vocabulary
 
 
@@ -40,6 +41,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A window in which nothing new is sent: ``start`` and ``end`` in seconds since 1970; the end is outside."""
+
+    start: float
+    end: float
+    words: str
+
+    def __contains__(self, at: float) -> bool:
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint and a model, with all that eligibility asks about them.
 
@@ -53,27 +66,55 @@ class Target:
     traits: Traits
     labels: Mapping[str, str]
     drained: bool
+    maintenance: tuple[Maintenance, ...]
     context_window: int
     max_output_tokens: int
     capabilities: frozenset[Capability]
     ranges: Mapping[Parameter, Range]
     price: Price | None
+    limits: tuple[Limit, ...]
 
     def __str__(self) -> str:
         return f"{self.endpoint}/{self.model}"
 
 
+class Balance(Enum):
+    """How the targets of a group are put into an order for each request."""
+
+    WEIGHTED = "weighted"
+    FASTEST = "fastest"
+    LEAST_BUSY = "least_busy"
+    CHEAPEST = "cheapest"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets of equal rank: as many as ``weights``, from the place ``first`` on; ``hash_on`` is a tag."""
+
+    first: int
+    balance: Balance
+    hash_on: str | None
+    weights: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Targets in order of priority; times in seconds."""
+    """Targets in order of priority, those of ``groups`` in the order that is written; times in seconds."""
 
     name: str
     targets: tuple[Target, ...]
+    groups: tuple[Group, ...]
     fallback_kinds: frozenset[str]
     attempts: int
     backoff_first: float
     backoff_max: float
+    hedge_after: float | None
     timeouts: Timeouts
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its order asks how fast or busy targets are."""
+        return any(group.balance in (Balance.FASTEST, Balance.LEAST_BUSY) for group in self.groups)
 
     @property
     def byte_idle(self) -> float:
@@ -101,7 +142,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A compiled bound: guards, allowed label values, parameter ranges."""
+    """A compiled bound: guards, allowed label values, parameter ranges, limits."""
 
     name: str
     region: Region
@@ -109,6 +150,7 @@ class Bound:
     guards: tuple[str, ...]
     labels: Mapping[str, frozenset[str]]
     rules: Mapping[Parameter, Rule]
+    quota: Quota
 
 
 @dataclass(frozen=True, slots=True)

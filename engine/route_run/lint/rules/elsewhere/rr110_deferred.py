@@ -5,13 +5,21 @@ that nobody keeps.
 
 Bad:
     version: 1
+    endpoints:
+      first: {dialect: openai, base_url: "https://first.example/v1", serves: {small: {}}}
     models:
-      small: {context_window: 32000, max_output_tokens: 4096, limits: {requests: 600/min}}
+      small: {context_window: 32000, max_output_tokens: 4096}
+    upstreams:
+      main: {targets: [{endpoint: first, model: small}], fallback: {after_content: restart}}
 
 Good:
     version: 1
+    endpoints:
+      first: {dialect: openai, base_url: "https://first.example/v1", serves: {small: {}}}
     models:
       small: {context_window: 32000, max_output_tokens: 4096}
+    upstreams:
+      main: {targets: [{endpoint: first, model: small}]}
 
 Effect: lint passes, but the engine refuses to open the policy.
 
