@@ -5,7 +5,8 @@ for has a list of moves, and the first whose condition holds is made. It has no 
 both come in with the step.
 
 Rules it keeps: a first visit to a target is always free; at most one exchange more than there are
-targets, beside one token refresh and one reconnect; nothing is sent again once content was delivered.
+targets, beside one token refresh and one reconnect, and asking for a repair is such a one; once
+content was delivered nothing is sent again, but where upstream and caller both allow a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from route_run.flow.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a plan allows: eligible targets, exchanges per target, kinds that fall back; times in seconds."""
+    """What a plan allows: eligible targets, exchanges per target, kinds that fall back; times in seconds.
+
+    ``repairs`` is how often a target is asked to correct its answer, ``may_restart`` whether an answer
+    that breaks off after content may start over.
+    """
 
     targets: int
     attempts: int
@@ -28,11 +33,16 @@ class Course:
     backoff_first: float
     backoff_max: float
     total: float
+    repairs: int = 0
+    may_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a request stands; ``target`` is an index into the eligible targets."""
+    """Where a request stands; ``target`` is an index into the eligible targets.
+
+    ``repairs`` counts those asked of this target, ``delivered`` says that the caller was given content.
+    """
 
     course: Course
     target: int = 0
@@ -40,16 +50,22 @@ class State:
     spare: int = 1
     refreshed: bool = False
     reconnected: bool = False
+    repairs: int = 0
+    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make an exchange with a target after a wait in seconds; with a fresh token or connection if asked."""
+    """Make an exchange with a target after a wait in seconds; with a fresh token or connection if asked.
+
+    ``repair`` asks the target to correct the answer it gave.
+    """
 
     target: int
     after: float = 0.0
     refresh: bool = False
     reconnect: bool = False
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,8 @@ Move = Send | Finish
 class Step:
     """One failed exchange: what it was and means, whether content was delivered before, and when.
 
-    ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1).
+    ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1);
+    ``can_repair`` says that the answer and what is wrong with it fit into another question.
     """
 
     failure: Failure
@@ -75,9 +92,11 @@ class Step:
     delivered: bool
     elapsed: float
     dice: float
+    can_repair: bool = False
 
 
 class _Choice(Enum):
+    REPAIR = "repair"
     REFRESH = "refresh"
     RECONNECT = "reconnect"
     AGAIN = "again"
@@ -88,6 +107,7 @@ class _Choice(Enum):
 CHOICES: Mapping[Action, tuple[_Choice, ...]] = {
     Action.REFRESH: (_Choice.REFRESH, _Choice.NEXT),
     Action.RECONNECT: (_Choice.RECONNECT, _Choice.NEXT),
+    Action.REPAIR: (_Choice.REPAIR, _Choice.NEXT),
     Action.SAME: (_Choice.AGAIN, _Choice.NEXT),
     Action.NEXT: (_Choice.NEXT, _Choice.WAIT),
     Action.FAIL: (_Choice.NEXT,),
@@ -104,24 +124,40 @@ def start(course: Course) -> tuple[State, Send]:
 
 def step(state: State, happened: Step) -> tuple[State, Move]:
     """The state after a failed exchange, and what to do."""
-    if not happened.delivered and happened.elapsed < state.course.total:
+    if happened.delivered:
+        state = replace(state, delivered=True)
+    if _may_go_on(state, happened) and happened.elapsed < state.course.total:
         for choice in CHOICES[happened.verdict.action]:
             made = _MOVES[choice](state, happened)
             if made is not None:
                 return made
-    return state, Finish(_outcome(happened), happened.failure)
+    return state, Finish(_outcome(state, happened), happened.failure)
+
+
+def _may_go_on(state: State, happened: Step) -> bool:
+    """After content only a restart goes on, and only where the answer broke off: an invalid one is whole."""
+    if not happened.delivered:
+        return True
+    return state.course.may_restart and happened.verdict.kind is not Kind.INVALID_OUTPUT
+
+
+def _repair(state: State, happened: Step) -> tuple[State, Send] | None:
+    if state.repairs >= state.course.repairs or not state.spare or not happened.can_repair:
+        return None
+    spent = replace(state, repairs=state.repairs + 1, tries=state.tries + 1, spare=state.spare - 1)
+    return spent, Send(state.target, repair=True)
 
 
 def _refresh(state: State, happened: Step) -> tuple[State, Send] | None:
     if state.refreshed:
         return None
-    return replace(state, refreshed=True), Send(state.target, refresh=True)
+    return replace(state, refreshed=True), Send(state.target, refresh=True, repair=state.repairs > 0)
 
 
 def _reconnect(state: State, happened: Step) -> tuple[State, Send] | None:
     if state.reconnected:
         return None
-    return replace(state, reconnected=True), Send(state.target, reconnect=True)
+    return replace(state, reconnected=True), Send(state.target, reconnect=True, repair=state.repairs > 0)
 
 
 def _again(state: State, happened: Step) -> tuple[State, Send] | None:
@@ -140,7 +176,7 @@ def _next(state: State, happened: Step) -> tuple[State, Send] | None:
     is_over = happened.failure.cause is Cause.TOTAL_TIMEOUT
     if not falls_back or is_over or state.target + 1 >= state.course.targets:
         return None
-    return replace(state, target=state.target + 1, tries=1), Send(state.target + 1)
+    return replace(state, target=state.target + 1, tries=1, repairs=0), Send(state.target + 1)
 
 
 def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
@@ -155,6 +191,7 @@ def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
 
 
 _MOVES: Mapping[_Choice, Callable[[State, Step], tuple[State, Send] | None]] = {
+    _Choice.REPAIR: _repair,
     _Choice.REFRESH: _refresh,
     _Choice.RECONNECT: _reconnect,
     _Choice.AGAIN: _again,
@@ -169,7 +206,7 @@ def _backoff(state: State, dice: float) -> float:
     return dice * min(state.course.backoff_max, longest)
 
 
-def _outcome(happened: Step) -> Outcome:
+def _outcome(state: State, happened: Step) -> Outcome:
     if happened.verdict.kind is Kind.INVALID_OUTPUT:
         return Outcome.OUTPUT_INVALID
-    return Outcome.INTERRUPTED if happened.delivered else Outcome.FAILED
+    return Outcome.INTERRUPTED if state.delivered else Outcome.FAILED
