@@ -125,7 +125,7 @@ def test_all_findings_come_at_once(cli_on: MakeCommands) -> None:
         assert words in ran.out
 
 
-@pytest.mark.parametrize("upstream", ["hedge: {after: 2s}", "fallback: {after_content: restart}"])
+@pytest.mark.parametrize("upstream", ["hedge: {after: 2s}"])
 def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
     ran = cli_on(policy(upstream=upstream))("lint")
 

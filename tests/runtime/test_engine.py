@@ -99,7 +99,6 @@ async def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 DEFERRED = {
-    "after_content": ("upstream", "fallback: {after_content: restart}"),
     "hedge": ("upstream", "hedge: {after: 2s}"),
     "limits": ("first", "limits: {concurrent: 3}"),
     "maintenance": ("first", "maintenance: [{from: '2026-12-01T22:00:00Z', to: '2026-12-01T23:00:00Z', why: x}]"),
@@ -127,7 +126,7 @@ async def test_what_is_not_enforced_yet_is_refused_in_simulation_too(policy_of: 
 
 
 async def test_values_that_are_today_s_behaviour_pass(policy_of: PolicyOf) -> None:
-    loaded = policy_of(policy(upstream="fallback: {after_content: fail}", first="drain: false, maintenance: []"))
+    loaded = policy_of(policy(first="drain: false, maintenance: []"))
     async with opened(loaded, ScriptedTransport({})):
         pass
 

@@ -114,9 +114,18 @@ class Exchange:
             self._content_cause = Cause.IDLE_TIMEOUT
         return pieces
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer was asked for in pieces."""
+        return self._call.stream
+
+    def redact(self, text: str) -> str:
+        """A text of the other side without secrets."""
+        return self._login.redact(text)
+
     def told(self, text: str, most: int = MAX_ERROR_TEXT) -> str:
         """What the other side says, fit to be kept: without secrets, on one line, capped."""
-        return clean(self._login.redact(text), most)
+        return clean(self.redact(text), most)
 
     def failure_of(self, piece: Problem | Unreadable) -> Failure:
         """What a piece that is no answer means."""

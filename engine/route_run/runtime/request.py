@@ -15,12 +15,13 @@ from route_run.errors import LedgerError
 from route_run.flow.advice import advice
 from route_run.flow.classify import classify
 from route_run.flow.decide import decide
-from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Result
+from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Restarted, Result
 from route_run.flow.failure import Cause, Failure
 from route_run.flow.machine import Course, Finish, Send, State, Step, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget, Snapshot, attributes_as_json
 from route_run.flow.record import Attempt, Measured, Record, keyed_hash, total_cost
+from route_run.flow.repair import Conversation
 from route_run.flow.request import PromptRequest, ToolCall
 from route_run.ledger import Entry, EntryKind
 from route_run.runtime.attempt import RunningAttempt
@@ -57,6 +58,9 @@ class RunningRequest:
         self._tool_pieces: list[ToolPiece] = []
         self._login_used: Mapping[str, str] = {}
         self._running: RunningAttempt | None = None
+        self._repair: Conversation = ()
+        self._answering = 0  # the number of the attempt whose content the caller holds
+        self._restarts = 0
         self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
         self._events = self._run()
@@ -101,9 +105,12 @@ class RunningRequest:
                     running.planned.target.endpoint,
                     running.planned.target.model,
                     round(move.after * 1000, 3),
+                    move.repair,
                 )
                 await running.start(refused=self._refused(move), reconnect=move.reconnect, now=self._wiring.clock.now())
                 while (delivered := await running.more()) is not None:
+                    if self._starts_over(running):
+                        yield Restarted(running.number)
                     for event in delivered:
                         yield event
                 yield AttemptEnded(await self._end_attempt(running))
@@ -130,6 +137,8 @@ class RunningRequest:
             backoff_first=upstream.backoff_first,
             backoff_max=upstream.backoff_max,
             total=upstream.timeouts.total,
+            repairs=self._route.repairs,
+            may_restart=upstream.restarts and self._request.allow_restart,
         )
 
     async def _begin(self, move: Send) -> RunningAttempt:
@@ -139,7 +148,7 @@ class RunningRequest:
         number = len(self._attempts) + 1
         started_at = self._wiring.clock.now()
         await self._store(
-            [Entry(EntryKind.ATTEMPT, self.id, started_at, self._start_body(number, planned, started_at))]
+            [Entry(EntryKind.ATTEMPT, self.id, started_at, self._start_body(number, planned, started_at, move))]
         )
         timeouts = self._route.upstream.timeouts
         clocks = Clocks(
@@ -152,22 +161,28 @@ class RunningRequest:
         name = planned.target.endpoint
         exchange = Exchange(
             self._wiring.resolved.endpoints[name],
-            self._call(planned),
+            self._call(planned, self._repair if move.repair else self._request.conversation),
             self._wiring.transport,
             self._wiring.logins[name],
             clocks,
             self._route.name,
         )
         self._running = RunningAttempt(
-            number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.is_simulated
+            number,
+            planned,
+            self._route,
+            exchange,
+            started_at=started_at,
+            is_free=self._wiring.is_simulated,
+            is_repair=move.repair,
         )
         return self._running
 
-    def _call(self, planned: PlannedTarget) -> ModelCall:
+    def _call(self, planned: PlannedTarget, messages: Conversation) -> ModelCall:
         request, target = self._request, planned.target
         return ModelCall(
             model=target.sent_as,
-            messages=request.conversation,
+            messages=messages,
             parameters=planned.parameters,
             tools=request.tools,
             tool_choice=request.tool_choice,
@@ -175,6 +190,16 @@ class RunningRequest:
             context_window=target.context_window,
             stream=self._streamed or target.traits.always_streams,
         )
+
+    def _starts_over(self, running: RunningAttempt) -> bool:
+        """Whether an attempt that begins to answer makes void what the caller was given by another."""
+        if not running.is_answering or self._answering == running.number:
+            return False
+        starts_over = self._answering > 0
+        self._answering = running.number
+        self._restarts += starts_over
+        self._texts, self._tool_pieces, self._first_content_ms = [], [], None
+        return starts_over
 
     async def _end_attempt(self, running: RunningAttempt) -> Attempt:
         await running.aclose()
@@ -197,12 +222,15 @@ class RunningRequest:
 
     def _next(self, state: State, running: RunningAttempt) -> tuple[State, Send | Finish]:
         assert running.failure is not None
+        repair = running.repair(self._request) if self._route.repairs else None
+        self._repair = repair or self._repair  # asked again with another token it is still the same repair
         happened = Step(
             failure=running.failure,
             verdict=classify(running.failure),
             delivered=running.has_delivered,
             elapsed=anyio.current_time() - self._began,
             dice=self._wiring.random.random(),
+            can_repair=repair is not None,
         )
         return step(state, happened)
 
@@ -244,6 +272,7 @@ class RunningRequest:
             attempts=tuple(self._attempts),
             measured=self._measured(),
             first_content_ms=self._first_content_ms,
+            restarts=self._restarts,
             usage=self._attempts[-1].usage if self._attempts else None,
             cost=total_cost(self._attempts),
             error=self._error(failure),
@@ -276,13 +305,14 @@ class RunningRequest:
     def _refused(self, move: Send) -> Mapping[str, str] | None:
         return self._login_used if move.refresh else None
 
-    def _start_body(self, number: int, planned: PlannedTarget, started_at: float) -> dict[str, object]:
+    def _start_body(self, number: int, planned: PlannedTarget, started_at: float, move: Send) -> dict[str, object]:
         return {
             "request_id": self.id,
             "number": number,
             "route": self._route.name,
             "endpoint": planned.target.endpoint,
             "model": planned.target.model,
+            "repair": move.repair,
             "started_at": started_at,
             "policy": self._plan.policy,
             "attributes": attributes_as_json(self._plan.attributes),

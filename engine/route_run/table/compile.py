@@ -150,6 +150,7 @@ def _routes(
             rules={p: _rule(f"route `{name}`", p, rule) for p, rule in route.parameters.items()},
             output_check=checks.get(name),
             deliver=Deliver(deliver),
+            repairs=route.verify.repair if route.verify else 0,
         )
     return routes
 
@@ -172,6 +173,7 @@ def _upstream(policy: Policy, name: str) -> Upstream | None:
         backoff_first=upstream.retry.backoff.first,
         backoff_max=upstream.retry.backoff.max,
         timeouts=upstream.timeouts,
+        restarts=upstream.fallback.after_content == "restart",
     )
 
 

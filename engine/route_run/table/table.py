@@ -65,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Targets in order of priority; times in seconds."""
+    """Targets in order of priority; times in seconds. ``restarts``: an answer that breaks off may start over."""
 
     name: str
     targets: tuple[Target, ...]
@@ -74,6 +74,7 @@ class Upstream:
     backoff_first: float
     backoff_max: float
     timeouts: Timeouts
+    restarts: bool
 
     @property
     def byte_idle(self) -> float:
@@ -85,7 +86,8 @@ class Route:
     """A compiled route; ``region`` None means that it is reached by name or by a guard only.
 
     ``region`` is for comparing matches, ``condition`` (what is written, the domains of tags left out)
-    for asking a request whose tags have been checked.
+    for asking a request whose tags have been checked. ``repairs`` is how often a target is asked to
+    correct an answer that did not pass.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Route:
     rules: Mapping[Parameter, Rule]
     output_check: OutputCheck | None
     deliver: Deliver
+    repairs: int
 
 
 @dataclass(frozen=True, slots=True)
