@@ -21,6 +21,9 @@ from route_run.transport.seam import TransportError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+CLOSE_WITHIN = 2.0
+"""Seconds that closing a connection may take, whatever ends it."""
+
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254")
@@ -152,6 +155,10 @@ class _TimedStream(httpcore2.AsyncNetworkStream):
         left = max(self._deadline - anyio.current_time(), 0.001)
         try:
             return await self._stream.start_tls(ssl_context, server_hostname, left)
+        except anyio.get_cancelled_exc_class():  # the library closes after errors only
+            with anyio.move_on_after(CLOSE_WITHIN, shield=True):
+                await self._stream.aclose()
+            raise
         except httpcore2.ConnectTimeout as error:
             raise TransportError(Cause.CONNECT_TIMEOUT, f"no TLS handshake with {server_hostname} in time") from error
         except httpcore2.ConnectError as error:
