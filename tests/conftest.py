@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from route_run.schema import keywords, quick
+from route_run.schema.store import schema
 from route_run.table import Loaded, load
 from support.clocks import VIRTUAL_BACKENDS
 from support.policies import write_policy
@@ -50,6 +52,19 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
 @pytest.fixture
 def virtual_time() -> None:
     """Asking for it makes the event loop's clock jump over every wait."""
+
+
+@pytest.fixture
+def restart_deferred(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The language ahead of the release by one field, `after_content`: read, but not enforced."""
+    fields = schema("policy")["$defs"]["upstream"]["properties"]["fallback"]["properties"]
+    monkeypatch.setitem(fields["after_content"], "x-deferred", True)
+    cached = (quick._judge_for, keywords.validator_for)
+    for made in cached:
+        made.cache_clear()
+    yield
+    for made in cached:
+        made.cache_clear()
 
 
 @pytest.fixture

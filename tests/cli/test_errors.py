@@ -160,6 +160,7 @@ def test_a_policy_file_that_is_not_utf_8_is_named(cli_on: Callable[..., Commands
     assert "UTF-8" in ran.out
 
 
+@pytest.mark.usefixtures("restart_deferred")
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_what_is_not_enforced_yet_refuses_to_run_and_names_its_line(
     cli_on: Callable[..., Commands], form: tuple[str, ...]

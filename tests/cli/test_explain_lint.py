@@ -102,6 +102,7 @@ def test_explaining_sends_nothing_and_stores_nothing(cli: Commands) -> None:
     assert not cli.ledger.exists()
 
 
+@pytest.mark.usefixtures("restart_deferred")
 def test_what_is_not_enforced_yet_is_marked(cli_on: MakeCommands) -> None:
     cli = cli_on(policy(upstream="fallback: {after_content: restart}"))
     text, plan = cli("explain", "Hello"), cli("explain", "Hello", "--json")
@@ -146,6 +147,7 @@ def test_all_findings_come_at_once(cli_on: MakeCommands) -> None:
         assert words in ran.out
 
 
+@pytest.mark.usefixtures("restart_deferred")
 @pytest.mark.parametrize("upstream", ["fallback: {after_content: restart}"])
 def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
     ran = cli_on(policy(upstream=upstream))("lint")
@@ -154,6 +156,7 @@ def test_a_warning_does_not_fail(cli_on: MakeCommands, upstream: str) -> None:
     assert "warning[RR110]" in ran.out
 
 
+@pytest.mark.usefixtures("restart_deferred")
 def test_findings_as_json_are_one_object(cli_on: MakeCommands) -> None:
     ran = cli_on(policy(upstream="fallback: {after_content: restart}").replace("upstream: main", "upstream: mian"))(
         "lint", "--format", "json"

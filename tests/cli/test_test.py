@@ -103,6 +103,7 @@ def test_a_request_that_nobody_could_make_is_a_finding(cli):
     assert "error[RR703] this is no request: the prompt is empty" in ran.err
 
 
+@pytest.mark.usefixtures("restart_deferred")
 def test_a_policy_that_the_engine_refuses_is_not_rehearsed(rehearsed):
     policy = rehearsed.folder / "policy.yaml"
     policy.write_text(

@@ -31,7 +31,18 @@ EVENTS = [
     (Planned(PLAN), {"event": "planned", "plan": PLAN.as_json()}),
     (
         AttemptStarted(2, "second", "m", 12.5),
-        {"event": "attempt_started", "number": 2, "endpoint": "second", "model": "m", "after_ms": 12.5},
+        {
+            "event": "attempt_started",
+            "number": 2,
+            "endpoint": "second",
+            "model": "m",
+            "after_ms": 12.5,
+            "repair": False,
+        },
+    ),
+    (
+        AttemptStarted(2, "first", "m", repair=True),
+        {"event": "attempt_started", "number": 2, "endpoint": "first", "model": "m", "after_ms": 0.0, "repair": True},
     ),
     (Restarted(2), {"event": "restarted", "number": 2}),
     (Text("Hel", 1), {"event": "text", "text": "Hel", "number": 1}),
@@ -69,7 +80,7 @@ def test_every_event_there_is_has_its_json():
 
 
 def test_the_names_of_events_are_those_of_the_command_line():
-    assert [event_as_json(event)["event"] for event, _ in EVENTS] == [
+    assert list(dict.fromkeys(event_as_json(event)["event"] for event, _ in EVENTS)) == [
         "planned",
         "attempt_started",
         "restarted",

@@ -23,8 +23,10 @@ def status(number: int, **fields: object) -> Failure:
     return Failure(Cause.STATUS, status=number, **fields)
 
 
-def happened(failure: Failure, *, delivered: bool = False, elapsed: float = 1.0, dice: float = 0.5) -> Step:
-    return Step(failure, classify(failure), delivered, elapsed, dice)
+def happened(
+    failure: Failure, *, delivered: bool = False, elapsed: float = 1.0, dice: float = 0.5, can_repair: bool = True
+) -> Step:
+    return Step(failure, classify(failure), delivered, elapsed, dice, can_repair=can_repair)
 
 
 # -- the first exchange ------------------------------------------------------------------------------
@@ -32,6 +34,21 @@ def happened(failure: Failure, *, delivered: bool = False, elapsed: float = 1.0,
 
 def test_a_request_begins_at_once_with_the_first_target():
     assert start(COURSE) == (State(COURSE), Send(0))
+
+
+def test_a_repair_needs_the_retry_budget():
+    state = State(replace(COURSE, repairs=1))
+    invalid = happened(Failure(Cause.INVALID_OUTPUT))
+    assert step(state, invalid)[1] == Send(0, repair=True)
+    assert step(state, replace(invalid, may_revisit=False))[1] == Send(1)
+
+
+def test_what_was_delivered_stays_when_the_next_target_is_held_back():
+    spoken = State(replace(COURSE, targets=2), target=1, delivered=True)
+    reset = Failure(Cause.RESET)
+    assert held_back(spoken, HELD, reset, 1.0)[1] == Finish(Outcome.INTERRUPTED, reset)
+    invalid = Failure(Cause.INVALID_OUTPUT)
+    assert held_back(replace(spoken, delivered=False), HELD, invalid, 1.0)[1] == Finish(Outcome.OUTPUT_INVALID, invalid)
 
 
 def test_a_request_waits_for_a_first_target_that_asked_for_a_rest():
@@ -131,6 +148,12 @@ ALONE = State(replace(COURSE, targets=1))
 EXPIRED = status(401, oauth2=True)
 STALE = Failure(Cause.STALE)
 CLOSED = frozenset({"timeout"})  # only timeouts fall back
+INVALID = Failure(Cause.INVALID_OUTPUT)
+REPAIRING = State(replace(COURSE, repairs=1))
+REPAIRED = replace(REPAIRING, repairs=1, tries=2, spare=0)
+RESTARTING = State(replace(COURSE, may_restart=True))
+RESTARTED = replace(RESTARTING, target=1, delivered=True)
+BROKEN = Failure(Cause.RESET)
 
 MOVES = {
     # state, what happened -> the move
@@ -224,6 +247,72 @@ MOVES = {
         happened(Failure(Cause.INVALID_OUTPUT), delivered=True),
         Outcome.OUTPUT_INVALID,
     ),
+    "repair": (REPAIRING, happened(INVALID), Send(0, repair=True)),
+    "repair-at-the-last": (replace(REPAIRING, target=2), happened(INVALID), Send(2, repair=True)),
+    "repair-needs-no-second-attempt": (
+        State(replace(COURSE, repairs=1, attempts=1)),
+        happened(INVALID),
+        Send(0, repair=True),
+    ),
+    "repair-though-invalid-output-does-not-fall-back": (
+        State(replace(COURSE, repairs=1, fallback_kinds=CLOSED)),
+        happened(INVALID),
+        Send(0, repair=True),
+    ),
+    "repair-that-does-not-fit-is-next": (REPAIRING, happened(INVALID, can_repair=False), Send(1)),
+    "repair-only-while-the-spare-is-left": (replace(REPAIRING, spare=0), happened(INVALID), Send(1)),
+    "second-repair-is-next": (replace(REPAIRED, spare=1), happened(INVALID), Send(1)),
+    "second-repair-at-the-last": (replace(REPAIRED, target=2), happened(INVALID), Outcome.OUTPUT_INVALID),
+    "repair-then-a-kind-that-is-not-listed-fails": (
+        replace(REPAIRED, course=replace(COURSE, repairs=1, fallback_kinds=CLOSED)),
+        happened(INVALID),
+        Outcome.OUTPUT_INVALID,
+    ),
+    "no-repair-of-what-was-delivered": (REPAIRING, happened(INVALID, delivered=True), Outcome.OUTPUT_INVALID),
+    "no-repair-after-the-total-time": (REPAIRING, happened(INVALID, elapsed=60.0), Outcome.OUTPUT_INVALID),
+    "repair-is-for-invalid-output-only": (REPAIRING, happened(BROKEN), Send(1)),
+    "token-refreshed-during-a-repair": (REPAIRED, happened(EXPIRED), Send(0, refresh=True, repair=True)),
+    "reconnected-during-a-repair": (REPAIRED, happened(STALE), Send(0, reconnect=True, repair=True)),
+    "failed-repair-is-next": (REPAIRED, happened(status(500)), Send(1)),
+    "restart": (RESTARTING, happened(BROKEN, delivered=True), Send(1)),
+    "restart-again": (RESTARTED, happened(BROKEN, delivered=True), Send(2)),
+    "restart-at-the-same-where-retry-allows": (
+        RESTARTING,
+        happened(Failure(Cause.ERROR_EVENT, code="server_error"), delivered=True),
+        Send(0, after=0.1),
+    ),
+    "restart-with-a-fresh-token": (RESTARTING, happened(EXPIRED, delivered=True), Send(0, refresh=True)),
+    "restart-that-fails-before-content-goes-on": (RESTARTED, happened(status(503)), Send(2)),
+    "no-restart-behind-the-last": (
+        replace(RESTARTING, target=2),
+        happened(BROKEN, delivered=True),
+        Outcome.INTERRUPTED,
+    ),
+    "after-a-restart-that-failed-content-still-stands": (
+        replace(RESTARTED, target=2),
+        happened(status(503)),
+        Outcome.INTERRUPTED,
+    ),
+    "no-restart-of-a-kind-that-does-not-fall-back": (
+        State(replace(COURSE, may_restart=True, fallback_kinds=CLOSED)),
+        happened(BROKEN, delivered=True),
+        Outcome.INTERRUPTED,
+    ),
+    "no-restart-of-an-answer-that-is-whole-but-invalid": (
+        State(replace(COURSE, may_restart=True, repairs=1)),
+        happened(INVALID, delivered=True),
+        Outcome.OUTPUT_INVALID,
+    ),
+    "no-restart-after-the-total-time": (
+        RESTARTING,
+        happened(BROKEN, delivered=True, elapsed=60.0),
+        Outcome.INTERRUPTED,
+    ),
+    "no-restart-for-a-caller-who-left": (
+        RESTARTING,
+        happened(Failure(Cause.CANCELLED), delivered=True),
+        Outcome.INTERRUPTED,
+    ),
     "total-time-over": (FRESH, happened(Failure(Cause.TOTAL_TIMEOUT), elapsed=60.0), Outcome.FAILED),
     "total-time-over-after-content": (
         FRESH,
@@ -260,6 +349,14 @@ STATES = {
     "refresh-takes-nothing": (FRESH, happened(EXPIRED), replace(FRESH, refreshed=True)),
     "reconnect-takes-nothing": (FRESH, happened(STALE), replace(FRESH, reconnected=True)),
     "the-end-changes-nothing": (LAST, happened(status(503)), LAST),
+    "repair-takes-the-spare": (REPAIRING, happened(INVALID), REPAIRED),
+    "next-may-repair-anew": (
+        replace(REPAIRED, spare=1),
+        happened(INVALID),
+        replace(REPAIRING, target=1),
+    ),
+    "content-is-not-forgotten": (RESTARTING, happened(BROKEN, delivered=True), RESTARTED),
+    "content-is-not-forgotten-later": (RESTARTED, happened(status(503)), replace(RESTARTED, target=2)),
 }
 
 
@@ -307,6 +404,8 @@ COURSES = st.builds(
     backoff_first=st.floats(0, 2),
     backoff_max=st.floats(0, 10),
     total=st.floats(1, 120),
+    repairs=st.integers(0, 3),
+    may_restart=st.booleans(),
 )
 DELAYS = st.none() | st.floats(0, 900)
 REAL_FAILURES = st.builds(
@@ -361,7 +460,9 @@ def requests(draw: st.DrawFn) -> Played:
             now = course.total
             failure = Failure(Cause.TOTAL_TIMEOUT)
             verdict = classify(failure)
-        what = Step(failure, verdict, draw(st.integers(0, 6)) == 6, now, draw(st.floats(0, 1, exclude_max=True)))
+        delivered = draw(st.integers(0, 6)) == 6
+        dice = draw(st.floats(0, 1, exclude_max=True))
+        what = Step(failure, verdict, delivered, now, dice, draw(st.booleans()), draw(st.booleans()))
         state, move = step(state, what)
         moves.append(move)
         causes.append(what)
@@ -384,7 +485,7 @@ def test_targets_are_visited_in_order_and_each_first_visit_is_free(played):
         assert after.target in (before.target, before.target + 1)
         assert after.target < played.course.targets
         if after.target != before.target:
-            assert after == Send(after.target)
+            assert after == Send(after.target)  # and nothing of an answer to another target
 
 
 @given(requests())
@@ -397,15 +498,36 @@ def test_a_request_that_may_fall_back_ends_only_at_its_last_target(played):
         Kind.CANCELLED,
         Kind.INTERNAL,
     )
-    if falls_back and not last.delivered and last.failure.cause is not Cause.TOTAL_TIMEOUT:
+    goes_on = not last.delivered or (played.course.may_restart and kind is not Kind.INVALID_OUTPUT)
+    if falls_back and goes_on and last.failure.cause is not Cause.TOTAL_TIMEOUT:
         assert played.sends[-1].target == played.course.targets - 1
 
 
 @given(requests())
-def test_nothing_is_sent_after_content_was_delivered(played):
+def test_nothing_is_sent_after_content_was_delivered_unless_it_may_be_discarded(played):
     for what, move in zip(played.causes, played.moves, strict=True):
-        if what is not None and what.delivered:
-            assert isinstance(move, Finish)
+        if what is not None and what.delivered and isinstance(move, Send):
+            assert played.course.may_restart
+            assert what.verdict.kind is not Kind.INVALID_OUTPUT
+
+
+@given(requests())
+def test_a_repair_is_asked_once_of_a_target_whose_answer_was_invalid(played):
+    asked = 0
+    for what, move in zip(played.causes[1:], played.moves[1:], strict=True):
+        if isinstance(move, Send) and move.repair and not move.refresh and not move.reconnect:
+            asked += 1
+            assert what.verdict.action is Action.REPAIR
+            assert what.can_repair
+            assert not what.delivered
+    assert asked <= min(played.course.repairs, 1)
+
+
+@given(requests())
+def test_a_repair_that_is_sent_again_is_still_a_repair(played):
+    for before, after in pairwise(played.sends):
+        if before.repair and after.target == before.target:
+            assert after.repair
 
 
 @given(requests())
@@ -430,7 +552,7 @@ def test_a_target_is_asked_as_often_as_attempts_allow_or_once_more_to_wait_out_a
         if isinstance(send, Send) and what is not None and what.verdict.kind is Kind.RATE_LIMITED
     }
     for target in range(played.course.targets):
-        own = [s for s in played.sends if s.target == target and not s.refresh and not s.reconnect]
+        own = [s for s in played.sends if s.target == target and not s.refresh and not s.reconnect and not s.repair]
         assert len(own) <= played.course.attempts + (target in waits)
 
 
@@ -449,4 +571,5 @@ def test_a_request_ends_with_the_failure_that_decided_it(played):
     if last.verdict.kind is Kind.INVALID_OUTPUT:
         assert end.outcome is Outcome.OUTPUT_INVALID
     else:
-        assert end.outcome is (Outcome.INTERRUPTED if last.delivered else Outcome.FAILED)
+        has_spoken = any(what is not None and what.delivered for what in played.causes)
+        assert end.outcome is (Outcome.INTERRUPTED if has_spoken else Outcome.FAILED)

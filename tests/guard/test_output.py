@@ -238,6 +238,15 @@ REFUSED = {
     "null": (None, "not a JSON Schema"),
     "unknown type": ({"type": "text"}, "not a JSON Schema"),
     "too deep": (b"[" * 100_000, "not a JSON document"),
+    "a circle": ({"$ref": "#"}, "refers to itself"),
+    "a circle of two": (
+        {"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}},
+        "refers to itself",
+    ),
+    "a circle beside": (
+        {"$defs": {"a": {"if": {"dependentSchemas": {"x": {"$ref": "#/$defs/a"}}}}}},
+        "refers to itself",
+    ),
     "remote reference": ({"$ref": "https://evil.example/schema"}, "does not point to a schema in the same file"),
     "reference to a file": ({"$ref": "other.json"}, "does not point to a schema in the same file"),
     "file url": ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "`$ref: file:///etc/passwd`"),
@@ -273,6 +282,8 @@ def test_a_schema_that_cannot_be_used_is_refused_in_words(schema, words):
 
 
 USABLE = {
+    "itself with a step": ({"items": {"$ref": "#"}, "properties": {"a": {"anyOf": [{"$ref": "#"}]}}}, "[[]]"),
+    "the same part twice": ({"$defs": {"t": {}}, "allOf": [{"$ref": "#/$defs/t"}, {"$ref": "#/$defs/t"}]}, "1"),
     "const that looks like keywords": ({"const": {"patternProperties": 5}}, '{"patternProperties": 5}'),
     "enum that looks like a reference": ({"enum": [{"$ref": "other.json"}]}, '{"$ref": "other.json"}'),
     "example that looks like a pattern": ({"examples": [{"pattern": "(?=a)"}]}, "1"),

@@ -255,6 +255,13 @@ RULES = [
         ("the default of max_tokens is 0", "at least 1"),
     ),
     Fault(
+        "repair of what was delivered",
+        "routes:\n  a: {match: {}, upstream: main, deliver: streamed, verify: {format: json, repair: 1}}\n",
+        "RR109",
+        "1",
+        ("the route `a` repairs answers", "remove `deliver: streamed`", "`repair`"),
+    ),
+    Fault(
         "file that is not there",
         "routes:\n  a: {match: {}, upstream: main, verify: {json_schema: answer.json}}\n",
         "RR206",
@@ -304,6 +311,8 @@ SOUND = [
         "default at the end of its range",
         ("routes:\n  q: {match: {}, upstream: main, parameters: {temperature: {default: 0.7, max: 0.7}}}\n"),
     ),
+    ("repair", "routes:\n  q: {match: {}, upstream: main, deliver: verified, verify: {format: json, repair: 1}}\n"),
+    ("no repair", "routes:\n  q: {match: {}, upstream: main, deliver: streamed, verify: {format: json, repair: 0}}\n"),
     ("stop texts", "routes:\n  q: {match: {}, upstream: main, parameters: {stop: {default: [END]}}}\n"),
 ]
 

@@ -127,6 +127,7 @@ def test_a_cut_names_the_requests_that_were_not_made(tmp_path):
     assert "requests" in failing(rehearsed)
 
 
+@pytest.mark.usefixtures("restart_deferred")
 def test_a_policy_that_the_engine_refuses_is_not_rehearsed(tmp_path):
     policy = SMALL.replace("timeouts:", "fallback: {after_content: restart}\n    timeouts:")
     loaded = loaded_with(tmp_path, [rehearsal()], policy)

@@ -32,6 +32,7 @@ from support.scripted import (
     stream,
     streamed,
     token,
+    usage,
 )
 
 PolicyOf = Callable[..., Loaded]
@@ -212,6 +213,26 @@ async def test_a_token_endpoint_has_ten_seconds(policy_of: PolicyOf) -> None:
     assert (seconds(result), result.text) == (10, "Hello")
     assert result.attempts[0].failure is not None
     assert result.attempts[0].failure.at_token
+
+
+# -- after the proper end -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [PING, b": x", REASONING], ids=["pings", "bytes without an event", "reasoning"])
+async def test_an_answer_that_is_whole_is_not_kept_open_by_what_still_comes(policy_of: PolicyOf, step: bytes) -> None:
+    reply = stream(content("Hello"), FINISH, *every(0.5, step))
+    result = await result_of(policy_of(policy(upstream=TIMEOUTS, targets=1)), reply)
+
+    assert (result.outcome.value, result.text) == ("completed", "Hello")
+    assert seconds(result) == 1
+
+
+async def test_usage_that_comes_a_moment_after_the_proper_end_is_read(policy_of: PolicyOf) -> None:
+    reply = stream(content("Hello"), FINISH, 0.4, PING, 0.4, usage(3, 4), STALL)
+    result = await result_of(policy_of(policy(upstream=TIMEOUTS, targets=1)), reply)
+
+    assert result.usage is not None
+    assert (result.outcome.value, result.usage.prompt, seconds(result)) == ("completed", 3, 1)
 
 
 # -- the caller's own time ----------------------------------------------------------------------------

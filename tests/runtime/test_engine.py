@@ -103,6 +103,7 @@ DEFERRED = {
 }
 
 
+@pytest.mark.usefixtures("restart_deferred")
 @pytest.mark.parametrize(("argument", "text"), DEFERRED.values(), ids=DEFERRED.keys())
 async def test_what_is_not_enforced_yet_is_refused_with_its_line(policy_of: PolicyOf, argument: str, text: str) -> None:
     written = policy(**{argument: text})
@@ -114,6 +115,7 @@ async def test_what_is_not_enforced_yet_is_refused_with_its_line(policy_of: Poli
     assert f"policy.yaml:{line}:" in str(raised.value)
 
 
+@pytest.mark.usefixtures("restart_deferred")
 async def test_what_is_not_enforced_yet_is_refused_in_simulation_too(policy_of: PolicyOf) -> None:
     loaded = policy_of(policy(upstream="fallback: {after_content: restart}"))
     with pytest.raises(PolicyError, match="after_content"):
@@ -122,7 +124,7 @@ async def test_what_is_not_enforced_yet_is_refused_in_simulation_too(policy_of: 
 
 
 async def test_values_that_are_today_s_behaviour_pass(policy_of: PolicyOf) -> None:
-    loaded = policy_of(policy(upstream="fallback: {after_content: fail}", first="drain: false, maintenance: []"))
+    loaded = policy_of(policy(first="drain: false, maintenance: []"))
     async with opened(loaded, ScriptedTransport({})):
         pass
 

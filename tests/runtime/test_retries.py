@@ -374,7 +374,7 @@ async def test_a_second_stale_connection_sends_the_request_to_the_next_target(po
 async def test_what_failed_attempts_cost_is_in_the_total(policy_of: PolicyOf) -> None:
     loaded = policy_of(policy(route="match: {}, verify: {format: json}"))
     transport = ScriptedTransport(
-        {"first": [streamed("no JSON", used=(1_000_000, 0))], "second": [streamed("{}", used=(1_000_000, 0))]}
+        {"first": [streamed('{"no": ', used=(1_000_000, 0))], "second": [streamed("{}", used=(1_000_000, 0))]}
     )
     async with opened(loaded, transport) as engine:
         result = await streamed_result(engine)

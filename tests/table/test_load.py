@@ -26,6 +26,7 @@ def test_the_example_of_the_design_is_valid_and_all_of_it_is_enforced(example):
     assert example.findings == ()
 
 
+@pytest.mark.usefixtures("restart_deferred")
 def test_what_is_deferred_is_told_apart():
     text = BASE.replace("model: m}]}", "model: m}], fallback: {after_content: restart}}")
     loaded = loaded_from({"policy.yaml": text})

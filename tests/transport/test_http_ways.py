@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from route_run.flow.failure import Cause
@@ -109,6 +110,16 @@ async def test_a_handshake_that_stalls_is_a_connect_timeout(ask: Ask) -> None:
         assert server.wait_until_open(0)
 
     assert raised.value.cause is Cause.CONNECT_TIMEOUT
+
+
+async def test_a_handshake_that_is_cancelled_closes_its_connection(ask: Ask) -> None:
+    with Server([Do.STALL]) as server:
+        with anyio.move_on_after(0.2) as scope:
+            await ask(f"https://127.0.0.1:{server.port}/v1", within=20)
+        assert server.wait_until_open(0)
+
+    assert scope.cancelled_caught
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("script", [[b"HTTP/1.1 400 Bad\r\n\r\n"], [Do.CLOSE], [0.02, Do.RESET]])

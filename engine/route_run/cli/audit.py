@@ -204,6 +204,8 @@ def _described(entries: list[dict[str, Any]]) -> list[str]:
         for g in record["guards"]
     ]
     lines += [_attempt_line(attempt) for attempt in record["attempts"]]
+    if record.get("restarts"):
+        lines.append(f"restarts    {record['restarts']}: what the caller was given before became void")
     lines.append(f"sizes       prompt {record['prompt_bytes']} bytes, answer {record['completion_bytes']} bytes")
     lines.append(f"cost        {record['cost_usd'] + ' USD' if record['cost_usd'] is not None else 'unknown'}")
     lines += [f"webhook     {w['webhook']}: {w['event']} ({w['id']})" for w in record["webhooks"]]
@@ -213,7 +215,8 @@ def _described(entries: list[dict[str, Any]]) -> list[str]:
 
 
 def _attempt_line(attempt: dict[str, Any]) -> str:
-    where = f"attempt {attempt['number']}   {attempt['endpoint']}/{attempt['model']}: "
+    repair = " (repair)" if attempt.get("repair") else ""
+    where = f"attempt {attempt['number']}   {attempt['endpoint']}/{attempt['model']}{repair}: "
     how = f"{attempt['failure']} ({attempt['message']})" if attempt["failure"] else "answered"
     first = (
         f", first content after {attempt['first_content_ms']:.0f} ms" if attempt["first_content_ms"] is not None else ""

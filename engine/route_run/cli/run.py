@@ -13,7 +13,7 @@ import click
 from route_run.cli.main import EXIT_CANCELLED, Settings
 from route_run.cli.policy import load_policy, pairs
 from route_run.cli.selectors import Asked, request_options
-from route_run.cli.terminal import EXIT_OF, note, write_answer
+from route_run.cli.terminal import EXIT_OF, note, painted, write_answer
 from route_run.flow.event import (
     AttemptEnded,
     AttemptStarted,
@@ -47,6 +47,12 @@ from route_run.transport.simulate import Fault, SimulatedTransport, parse_fault
 @request_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the result instead of the text.")
 @click.option("--events", "as_events", is_flag=True, help="Print every event as a line of JSON.")
+@click.option(
+    "--allow-restart",
+    is_flag=True,
+    help="An answer that breaks off may start over, where its upstream says `after_content: restart`. On a terminal "
+    "the text so far is marked as void; into a file or a pipe the answer is then written once it is whole.",
+)
 @click.option("--simulate", is_flag=True, help="Answer in this process: needs no credentials and sends nothing.")
 @click.option(
     "--fault",
@@ -63,6 +69,7 @@ def command(
     asked: Asked,
     as_json: bool,
     as_events: bool,
+    allow_restart: bool,
     simulate: bool,
     faults: Sequence[str],
     quiet: bool,
@@ -77,9 +84,9 @@ def command(
     if faults and not simulate:
         raise click.UsageError("--fault needs --simulate: faults are never sent to real endpoints")
     loaded = load_policy(settings)
-    request = asked()
+    request = asked().model_copy(update={"allow_restart": allow_restart})
     transport = SimulatedTransport(loaded.table, _faults(faults)) if simulate else None
-    printer = _JsonPrinter() if as_json else _EventPrinter() if as_events else _TextPrinter(quiet)
+    printer = _JsonPrinter() if as_json else _EventPrinter() if as_events else _TextPrinter(quiet, allow_restart)
     _log_to_stderr(quiet or settings.json_errors)
     try:
         return EXIT_OF[run(lambda: _run(settings, loaded, request, transport, printer))]
@@ -148,32 +155,41 @@ class _EventPrinter(_Printer):
 
 
 class _TextPrinter(_Printer):
-    """The answer on stdout, everything else on stderr."""
+    """The answer on stdout, everything else on stderr.
 
-    def __init__(self, quiet: bool) -> None:
+    What has been written to a file or a pipe cannot be taken back: there an answer that may start over
+    is held until it is at its end. On a terminal a line marks what is void.
+    """
+
+    def __init__(self, quiet: bool, may_restart: bool) -> None:
         self._quiet = quiet
+        self._holds = may_restart and not sys.stdout.isatty()
         self._last_character = "\n"
 
     def show(self, event: Event) -> None:
         match event:
-            case Text(text):
-                write_answer(text)
-                self._last_character = text[-1]
+            case Text(text) if not self._holds:
+                self._write(text)
             case Planned(plan) if plan.stop is None and plan.route is not None:
                 skipped = len(plan.targets) - len(plan.eligible)
                 more = f", {skipped} skipped" if skipped else ""
                 targets = _counted(len(plan.eligible), "target")
                 self._note(f"route {plan.route.name}: upstream {plan.route.upstream.name}, {targets}{more}", "quiet")
-            case AttemptStarted(number, endpoint, model, after_ms) if number > 1:
+            case AttemptStarted(number, endpoint, model, after_ms, repair) if number > 1:
                 waited = f" after {after_ms:.0f} ms" if after_ms else ""
-                self._note(f"attempt {number}: {endpoint}/{model}{waited}", "quiet")
+                why = ", asked to correct its answer" if repair else ""
+                self._note(f"attempt {number}: {endpoint}/{model}{waited}{why}", "quiet")
             case AttemptEnded(attempt) if attempt.verdict is not None and attempt.verdict.kind is not Kind.CANCELLED:
                 self._end_line()
                 self._note(_failed(attempt), "warning")
+            case Restarted(number) if self._holds:
+                self._note(f"the answer starts over with attempt {number}", "warning")
             case Restarted(number):
                 self._end_line()
-                self._note(f"the answer starts over with attempt {number}", "warning")
+                click.echo(painted(f"--- void so far: the answer starts over with attempt {number} ---", "warning"))
             case Finished(result):
+                if self._holds and result.text:
+                    self._write(result.text)
                 self._end_line()
                 self._finished(result)
 
@@ -193,6 +209,10 @@ class _TextPrinter(_Printer):
         if result.record.simulated and result.record.webhooks:
             told = ", ".join(f"{name} of {event}" for _, name, event in result.record.webhooks)
             self._note(f"would tell webhooks: {told}", "quiet")
+
+    def _write(self, text: str) -> None:
+        write_answer(text)
+        self._last_character = text[-1]
 
     def _end_line(self) -> None:
         if self._last_character != "\n":

@@ -47,7 +47,7 @@ BY_CAUSE: Mapping[Cause, Verdict] = {
     Cause.BYTE_IDLE_TIMEOUT: _TIMEOUT,
     Cause.TOTAL_TIMEOUT: Verdict(Kind.TIMEOUT, _FAIL, Health.NONE, _UNKNOWN),
     Cause.CONTENT_REFUSED: Verdict(Kind.CONTENT_REFUSED, _FAIL, Health.NONE, _PAID),
-    Cause.INVALID_OUTPUT: Verdict(Kind.INVALID_OUTPUT, _NEXT, Health.NONE, _PAID),
+    Cause.INVALID_OUTPUT: Verdict(Kind.INVALID_OUTPUT, Action.REPAIR, Health.NONE, _PAID),
     Cause.HELD_BACK: Verdict(Kind.OVERLOADED, _NEXT, Health.NONE, _UNPAID),
     Cause.CANCELLED: Verdict(Kind.CANCELLED, _FAIL, Health.NONE, _UNKNOWN),
     Cause.INTERNAL: Verdict(Kind.INTERNAL, _FAIL, Health.NONE, _UNKNOWN),

@@ -21,17 +21,25 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An exchange begins; ``number`` counts from 1, ``after_ms`` is how long was waited before it."""
+    """An exchange begins; ``number`` counts from 1, ``after_ms`` is how long was waited before it.
+
+    ``repair`` says that the target is asked to correct the answer it gave before.
+    """
 
     number: int
     endpoint: str
     model: str
     after_ms: float = 0.0
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """What was delivered so far is void; the answer starts over with attempt ``number``."""
+    """What was delivered so far is void: discard it. The answer starts over with attempt ``number``.
+
+    It comes right before the first content of that attempt, so that what was delivered stands for as
+    long as nothing takes its place.
+    """
 
     number: int
 
@@ -102,7 +110,7 @@ class Result:
                 key: record[key]
                 for key in (
                     "cost_usd", "finish_reason", "route", "endpoint", "model", "latency_ms", "first_content_ms",
-                    "attempts", "bounds", "guards", "policy", "git_revision", "simulated", "webhooks",
+                    "attempts", "restarts", "bounds", "guards", "policy", "git_revision", "simulated", "webhooks",
                 )
             },
         }  # fmt: skip
@@ -123,13 +131,14 @@ def event_as_json(event: Event) -> dict[str, Any]:
     match event:
         case Planned(plan):
             return {"event": "planned", "plan": plan.as_json()}
-        case AttemptStarted(number, endpoint, model, after_ms):
+        case AttemptStarted(number, endpoint, model, after_ms, repair):
             return {
                 "event": "attempt_started",
                 "number": number,
                 "endpoint": endpoint,
                 "model": model,
                 "after_ms": after_ms,
+                "repair": repair,
             }
         case Restarted(number):
             return {"event": "restarted", "number": number}

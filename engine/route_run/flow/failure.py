@@ -60,6 +60,7 @@ class Action(Enum):
     SAME = "same"
     RECONNECT = "reconnect"
     REFRESH = "refresh"
+    REPAIR = "repair"
     FAIL = "fail"
 
 

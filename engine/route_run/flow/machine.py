@@ -5,8 +5,9 @@ for has a list of moves, and the first whose condition holds is made. It has no 
 both come in with the step.
 
 Rules it keeps: a first visit to a target is always free, a revisit needs the endpoint's retry budget; at
-most one exchange more than there are targets, beside one token refresh and one reconnect; nothing is sent
-again once content was delivered.
+most one exchange more than there are targets, beside one token refresh and one reconnect, and asking for a
+repair is such a one; once content was delivered nothing is sent again, but where upstream and caller both
+allow a restart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from route_run.flow.classify import classify
 from route_run.flow.failure import Action, Cause, Failure, Kind, Verdict
 from route_run.flow.outcome import Outcome
 
@@ -23,7 +25,9 @@ from route_run.flow.outcome import Outcome
 class Course:
     """What a plan allows: eligible targets, exchanges per target, kinds that fall back; times in seconds.
 
-    ``due`` says per target when it can be asked at the earliest, counted from the start of the request.
+    ``due`` says per target when it can be asked at the earliest, counted from the start of the request;
+    ``repairs`` is how often a target is asked to correct its answer, ``may_restart`` whether an answer
+    that breaks off after content may start over.
     """
 
     targets: int
@@ -33,11 +37,16 @@ class Course:
     backoff_max: float
     total: float
     due: tuple[float, ...] = ()
+    repairs: int = 0
+    may_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a request stands; ``target`` is an index into the eligible targets."""
+    """Where a request stands; ``target`` is an index into the eligible targets.
+
+    ``repairs`` counts those asked of this target, ``delivered`` says that the caller was given content.
+    """
 
     course: Course
     target: int = 0
@@ -45,16 +54,22 @@ class State:
     spare: int = 1
     refreshed: bool = False
     reconnected: bool = False
+    repairs: int = 0
+    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make an exchange with a target after a wait in seconds; with a fresh token or connection if asked."""
+    """Make an exchange with a target after a wait in seconds; with a fresh token or connection if asked.
+
+    ``repair`` asks the target to correct the answer it gave.
+    """
 
     target: int
     after: float = 0.0
     refresh: bool = False
     reconnect: bool = False
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,8 @@ class Step:
     """One failed exchange: what it was and means, whether content was delivered before, and when.
 
     ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1);
-    ``may_revisit`` says that the retry budget of the endpoint has something left.
+    ``may_revisit`` says that the retry budget of the endpoint has something left, ``can_repair`` that
+    the answer and what is wrong with it fit into another question.
     """
 
     failure: Failure
@@ -86,9 +102,11 @@ class Step:
     elapsed: float
     dice: float
     may_revisit: bool = True
+    can_repair: bool = False
 
 
 class _Choice(Enum):
+    REPAIR = "repair"
     REFRESH = "refresh"
     RECONNECT = "reconnect"
     AGAIN = "again"
@@ -99,6 +117,7 @@ class _Choice(Enum):
 CHOICES: Mapping[Action, tuple[_Choice, ...]] = {
     Action.REFRESH: (_Choice.REFRESH, _Choice.NEXT),
     Action.RECONNECT: (_Choice.RECONNECT, _Choice.NEXT),
+    Action.REPAIR: (_Choice.REPAIR, _Choice.NEXT),
     Action.SAME: (_Choice.AGAIN, _Choice.NEXT),
     Action.NEXT: (_Choice.NEXT, _Choice.WAIT),
     Action.FAIL: (_Choice.NEXT,),
@@ -123,7 +142,7 @@ def held_back(
     moved = None if is_final else _moved_on(state, elapsed)
     if moved is not None:
         return moved
-    return state, Finish(Outcome.REFUSED, why) if last is None else Finish(Outcome.FAILED, last)
+    return state, Finish(Outcome.REFUSED, why) if last is None else Finish(_outcome(state, classify(last).kind), last)
 
 
 def hedged(state: State, elapsed: float) -> tuple[State, Send] | None:
@@ -139,24 +158,42 @@ def hedge_lost(before: State, after: State) -> State:
 
 def step(state: State, happened: Step) -> tuple[State, Move]:
     """The state after a failed exchange, and what to do."""
-    if not happened.delivered and happened.elapsed < state.course.total:
+    if happened.delivered:
+        state = replace(state, delivered=True)
+    if _may_go_on(state, happened) and happened.elapsed < state.course.total:
         for choice in CHOICES[happened.verdict.action]:
             made = _MOVES[choice](state, happened)
             if made is not None:
                 return made
-    return state, Finish(_outcome(happened), happened.failure, _lacks_budget(state, happened))
+    return state, Finish(_outcome(state, happened.verdict.kind), happened.failure, _lacks_budget(state, happened))
+
+
+def _may_go_on(state: State, happened: Step) -> bool:
+    """After content only a restart goes on, and only where the answer broke off: an invalid one is whole."""
+    if not happened.delivered:
+        return True
+    return state.course.may_restart and happened.verdict.kind is not Kind.INVALID_OUTPUT
+
+
+def _repair(state: State, happened: Step) -> tuple[State, Send] | None:
+    if state.repairs >= state.course.repairs or not state.spare or not happened.can_repair:
+        return None
+    if not happened.may_revisit or happened.delivered:
+        return None
+    spent = replace(state, repairs=state.repairs + 1, tries=state.tries + 1, spare=state.spare - 1)
+    return spent, Send(state.target, repair=True)
 
 
 def _refresh(state: State, happened: Step) -> tuple[State, Send] | None:
     if state.refreshed:
         return None
-    return replace(state, refreshed=True), Send(state.target, refresh=True)
+    return replace(state, refreshed=True), Send(state.target, refresh=True, repair=state.repairs > 0)
 
 
 def _reconnect(state: State, happened: Step) -> tuple[State, Send] | None:
     if state.reconnected:
         return None
-    return replace(state, reconnected=True), Send(state.target, reconnect=True)
+    return replace(state, reconnected=True), Send(state.target, reconnect=True, repair=state.repairs > 0)
 
 
 def _again(state: State, happened: Step) -> tuple[State, Send] | None:
@@ -181,7 +218,7 @@ def _moved_on(state: State, elapsed: float) -> tuple[State, Send] | None:
     wait = _until_due(state.course, target, elapsed)
     if target >= state.course.targets or elapsed + wait >= state.course.total:
         return None
-    return replace(state, target=target, tries=1), Send(target, after=wait)
+    return replace(state, target=target, tries=1, repairs=0), Send(target, after=wait)
 
 
 def _until_due(course: Course, target: int, elapsed: float) -> float:
@@ -202,6 +239,7 @@ def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
 
 
 _MOVES: Mapping[_Choice, Callable[[State, Step], tuple[State, Send] | None]] = {
+    _Choice.REPAIR: _repair,
     _Choice.REFRESH: _refresh,
     _Choice.RECONNECT: _reconnect,
     _Choice.AGAIN: _again,
@@ -220,7 +258,7 @@ def _lacks_budget(state: State, happened: Step) -> bool:
     return not happened.may_revisit and isinstance(step(state, replace(happened, may_revisit=True))[1], Send)
 
 
-def _outcome(happened: Step) -> Outcome:
-    if happened.verdict.kind is Kind.INVALID_OUTPUT:
+def _outcome(state: State, kind: Kind) -> Outcome:
+    if kind is Kind.INVALID_OUTPUT:
         return Outcome.OUTPUT_INVALID
-    return Outcome.INTERRUPTED if happened.delivered else Outcome.FAILED
+    return Outcome.INTERRUPTED if state.delivered else Outcome.FAILED

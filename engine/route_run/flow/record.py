@@ -26,7 +26,10 @@ _CENT_OF_A_MICRO = Decimal("0.00000001")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One exchange with one target, ended. ``failure`` None means that it gave the answer."""
+    """One exchange with one target, ended. ``failure`` None means that it gave the answer.
+
+    ``repair`` says that it asked for a correction of the answer before.
+    """
 
     number: int
     endpoint: str
@@ -41,12 +44,14 @@ class Attempt:
     cost: Decimal | None = None
     billed: Billed = Billed.EXACT
     provider_request_id: str = ""
+    repair: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
             "number": self.number,
             "endpoint": self.endpoint,
             "model": self.model,
+            "repair": self.repair,
             "started_at": self.started_at,
             "latency_ms": self.latency_ms,
             "first_content_ms": self.first_content_ms,
@@ -73,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What happened to one request."""
+    """What happened to one request; ``restarts`` counts how often what the caller was given became void."""
 
     request_id: str
     started_at: float
@@ -83,6 +88,7 @@ class Record:
     attempts: tuple[Attempt, ...]
     measured: Measured
     first_content_ms: float | None = None
+    restarts: int = 0
     usage: Usage | None = None
     cost: Decimal | None = None
     error: str | None = None
@@ -118,6 +124,7 @@ class Record:
             "endpoint": answered.endpoint if answered else None,
             "model": answered.model if answered else None,
             "attempts": [attempt.as_json() for attempt in self.attempts],
+            "restarts": self.restarts,
             "prompt_bytes": self.measured.prompt_bytes,
             "completion_bytes": self.measured.completion_bytes,
             "prompt_hash": self.measured.prompt_hash,

@@ -1,7 +1,9 @@
 """The output checker: is an answer JSON, and does a schema accept it?
 
-Decides the verdict over a whole answer. Schemas cannot reach files or hosts, their patterns run on a
-linear-time engine, and an answer that is too deep to be read is simply not accepted.
+Decides the verdict over a whole answer; `early` gives it sooner where the beginning says enough. Schemas
+cannot reach files or hosts, their patterns run on a linear-time engine, and an answer that is too deep
+is simply not accepted. Nor is, where there is a schema, an object that names a field twice: readers
+disagree on which of them counts, so that the checked value might not be the one that is used.
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
+from route_run.guard.early import EarlyCheck, EarlyRules, early_rules
+from route_run.guard.reading import MAX_DEPTH
 from route_run.guard.scanner import options, problem_of, searchable
 
 _Part: TypeAlias = tuple[dict[str, Any], Any]
 
 MAX_MESSAGE = 300
 """Longest reason in characters: it goes into records and onto terminals."""
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, too deep to be checked"
 
 
 @dataclass(frozen=True)
@@ -25,22 +30,26 @@ class OutputCheck:
 
     schema: Any = None
     _validator: Any = field(default=None, repr=False, compare=False)
+    _early: EarlyRules | None = field(default=None, repr=False, compare=False)
+
+    def begin(self) -> EarlyCheck:
+        """The same check for an answer that comes in pieces; it never refuses what ``reason`` accepts."""
+        return EarlyCheck(self._early, self._validator)
 
     def reason(self, answer: str) -> str | None:
         """Why an answer is not accepted, in words; None when it is."""
         try:
-            value = json.loads(answer, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            return _short(f"not JSON: {error}")
-        if self._validator is None:
-            return None
-        try:
-            found = next(iter(self._validator.iter_errors(value)), None)
+            value = _any_json(answer) if self._validator is None else _clear_json(answer)
+            if _is_deeper(value, answer):
+                return _TOO_DEEP
+            found = None if self._validator is None else next(iter(self._validator.iter_errors(value)), None)
         except RecursionError:
-            return "nested too deep to be checked"
+            return _TOO_DEEP
         except OverflowError:
             return "holds a number that is too large to be checked"
-        return None if found is None else _short(f"answer{_place(found)}: {_without_value(found)}")
+        except ValueError as error:
+            return str(error)
+        return None if found is None else _worded(found)
 
     def sample(self) -> str:
         """An answer that a simulation can give: the schema's first example, or an empty object."""
@@ -79,7 +88,52 @@ def compile_schema(content: bytes) -> OutputCheck | str:
         "uniqueItems": _unique_items,
     }
     kind = extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]  # its stub leaves types out
-    return OutputCheck(schema, kind(schema, registry=Registry()))
+    validator = kind(schema, registry=Registry())
+    return OutputCheck(schema, validator, early_rules(schema, validator, _clear_json, _worded))
+
+
+def _any_json(text: str) -> Any:
+    """The value of a JSON text; raises ValueError with the reason, RecursionError where it is too deep."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise ValueError(_short(f"not JSON: {error}")) from error
+
+
+def _clear_json(text: str) -> Any:
+    """The same, but no object in it may name a field twice."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_named_once)
+    except _NamedTwice:
+        raise
+    except ValueError as error:
+        raise ValueError(_short(f"not JSON: {error}")) from error
+
+
+class _NamedTwice(ValueError):
+    """Raised when an object names a field twice."""
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise _NamedTwice("answer: names a field twice; readers disagree on which one counts")
+    return made
+
+
+def _is_deeper(value: Any, text: str) -> bool:
+    """Whether lists and objects lie deeper within each other than is accepted."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for part in level
+            if isinstance(part, list | dict)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return any(isinstance(part, list | dict) for part in level)
 
 
 def _parts(schema: Any) -> list[_Part]:
@@ -108,10 +162,37 @@ def _problem_in(parts: Sequence[_Part]) -> str | None:
         for pattern in (*part.get("patternProperties", ()), *([part["pattern"]] if "pattern" in part else ())):
             if problem := problem_of(pattern):
                 return f"the pattern `{pattern}` cannot be used: {problem}"
+    if _goes_in_circles(parts):
+        return "it refers to itself without a step into the value, so that no answer could ever be judged"
     keywords = {keyword for part, _ in parts for keyword in part}
     if {"patternProperties", "unevaluatedProperties"} <= keywords:
         return "`unevaluatedProperties` cannot be used with `patternProperties`; use `additionalProperties`"
     return None
+
+
+def _goes_in_circles(parts: Sequence[_Part]) -> bool:
+    """Whether judging a value by some schema comes back to judging the same value by that schema."""
+    follows = {id(part): [id(each) for each in _of_the_same_value(part, resolver)] for part, resolver in parts}
+    waiting_for = dict.fromkeys(follows, 0)
+    for following in follows.values():
+        for each in following:
+            waiting_for[each] = waiting_for.get(each, 0) + 1
+    free = [part for part, count in waiting_for.items() if not count]
+    for part in free:  # grows; what is never free is part of a circle, or behind one
+        for each in follows.get(part, ()):
+            waiting_for[each] -= 1
+            if not waiting_for[each]:
+                free.append(each)
+    return len(free) < len(waiting_for)
+
+
+def _of_the_same_value(part: dict[str, Any], resolver: Any) -> list[Any]:
+    """The schemas that a schema holds the same value to."""
+    found = [_target(part[keyword], resolver) for keyword in ("$ref", "$dynamicRef") if keyword in part]
+    found += [part[keyword] for keyword in ("not", "if", "then", "else") if keyword in part]
+    found += [each for keyword in ("allOf", "anyOf", "oneOf") for each in part.get(keyword, ())]
+    found += part.get("dependentSchemas", {}).values()
+    return [each for each in found if isinstance(each, dict)]
 
 
 def _target(reference: str, resolver: Any) -> Any:
@@ -182,6 +263,10 @@ def _identity(value: Any) -> Hashable:
         case dict():
             return frozenset((key, _identity(item)) for key, item in value.items())
     return value  # type: ignore[no-any-return]  # a text, a number or null
+
+
+def _worded(error: Any) -> str:
+    return _short(f"answer{_place(error)}: {_without_value(error)}")
 
 
 def _place(error: Any) -> str:

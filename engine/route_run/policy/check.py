@@ -152,6 +152,14 @@ def _check_routes(policy: Policy) -> Findings:
         yield from _known(policy, "upstreams", route.upstream, origin.span("upstream"))
         for parameter, rule in route.parameters.items():
             yield from _parameter(parameter, rule, origin)
+        if route.deliver == "streamed" and route.verify is not None and route.verify.repair:
+            yield Finding(
+                Code.EXCLUSIVE,
+                origin.span("verify", "repair"),
+                f"the route `{name}` repairs answers that are delivered as they stream",
+                help="remove `deliver: streamed`, so that answers are held until they pass, or `repair`",
+                effect="the caller has the answer before its check fails; nothing is ever repaired",
+            )
         if route.match is not None:
             yield from _match(policy, route.match, origin)
         elif not route.callable and name not in destinations and all_guards_read:

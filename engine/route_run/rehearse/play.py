@@ -16,7 +16,7 @@ import anyio
 
 from route_run.errors import RouteRunError
 from route_run.flow.decide import decide
-from route_run.flow.event import Event, Finished, Planned, Text, ToolCallPiece
+from route_run.flow.event import Event, Finished, Planned, Restarted, Text, ToolCallPiece
 from route_run.flow.plan import Plan
 from route_run.flow.request import PromptRequest
 from route_run.flow.snapshot import Snapshot
@@ -78,8 +78,13 @@ class Run:
 
     @property
     def text(self) -> str:
-        """What the caller was given: piece by piece, or with the result."""
-        pieces = [event.text for _, event in self.events if isinstance(event, Text)]
+        """What the caller was given and holds at the end: piece by piece, or with the result."""
+        pieces: list[str] = []
+        for _, event in self.events:
+            if isinstance(event, Restarted):
+                pieces.clear()
+            elif isinstance(event, Text):
+                pieces.append(event.text)
         if pieces or not self.events or not isinstance(self.events[-1][1], Finished):
             return "".join(pieces)
         return self.events[-1][1].result.text

@@ -115,6 +115,10 @@ def _order(plan: Plan) -> Iterator[str]:
 def _upstream(route: Route) -> str:
     timeouts = route.upstream.timeouts
     delivered = "once verified" if route.deliver is Deliver.VERIFIED else "as it streams"
+    if route.repairs:
+        delivered += ", repaired once if need be"
+    if route.upstream.restarts:
+        delivered += "; an answer that breaks off starts over if the caller allows it"
     return (
         f"{route.upstream.name}: first content within {timeouts.first_content:g} s, "
         f"all within {timeouts.total:g} s; delivered {delivered}"

@@ -1,4 +1,4 @@
-"""What is kept of a request: sizes, hashes, text where the policy says so, and the start of each attempt.
+"""What is kept of a request: sizes, hashes, text where the policy says so, its error, the start of each attempt.
 
 Decides the shape of it only; when it is stored is the request's business.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from route_run.flow.failure import Failure
 from route_run.flow.outcome import ToolPiece
 from route_run.flow.plan import Plan, PlannedTarget, attributes_as_json
 from route_run.flow.record import Attempt, Measured, keyed_hash
@@ -44,6 +45,17 @@ def measured(request: PromptRequest, answer: str, key: bytes | None) -> Measured
 def captured(request: PromptRequest, answer: str, capture: str) -> dict[str, str] | None:
     """Prompt and answer as text, only where the policy captures them in full."""
     return {"prompt": _prompt(request), "completion": answer} if capture == "full" else None
+
+
+def error_of(plan: Plan, attempts: Sequence[Attempt], failure: Failure | None, *, is_out_of_budget: bool) -> str | None:
+    """Why there is no answer, in words; None when there is one."""
+    if failure is None:
+        return plan.stop.message if plan.stop is not None else None
+    if not attempts:
+        return failure.message
+    many = f"{len(attempts)} attempts failed, the last at " if len(attempts) > 1 else ""
+    spent = "; the endpoint's retry budget is used up" if is_out_of_budget else ""
+    return f"{many}{attempts[-1].endpoint}: {failure.message}{spent}"
 
 
 def assembled(pieces: Sequence[ToolPiece]) -> tuple[ToolCall, ...]:

@@ -1,6 +1,7 @@
 """One attempt of a request: an exchange turned into events, with its answer checked.
 
-Decides when text may reach the caller: at once, or once the output check has passed.
+Decides when text may reach the caller: at once, or once the output check has passed. An answer that is
+held is checked while it comes, and given up as soon as it cannot pass any more.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import anyio
 
 from route_run.flow.classify import classify
 from route_run.flow.event import Text, ToolCallPiece, UsageReported
-from route_run.flow.failure import Billed, Cause, Failure
+from route_run.flow.failure import Billed, Cause, Failure, Verdict
 from route_run.flow.outcome import ToolPiece, Usage
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, cost_of
+from route_run.flow.repair import Conversation, repairing
+from route_run.flow.request import PromptRequest
 from route_run.guard import OutputCheck
 from route_run.runtime.exchange import MAX_NAME, Exchange, Failed
 from route_run.table import Deliver, Route
@@ -38,6 +41,7 @@ class RunningAttempt:
         *,
         started_at: float,
         is_free: bool,
+        is_repair: bool = False,
     ) -> None:
         self.number = number
         self.planned = planned
@@ -50,13 +54,21 @@ class RunningAttempt:
         self.usage: Usage | None = None
         self.started_at = started_at
         self._is_free = is_free
+        self._is_repair = is_repair
         self.first_content_ms: float | None = None
         self._check: OutputCheck | None = route.output_check
         self._holds = route.deliver is Deliver.VERIFIED and route.output_check is not None
+        self._early = self._check.begin() if self._check is not None and self._holds and exchange.is_streamed else None
         self._held: list[Delivered] = []
         self._over = False
         self._failed_after_ms: float | None = None
+        self._is_whole = False
         self.began = anyio.current_time()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether this attempt gives the answer: content of it was delivered, or it has ended well."""
+        return self.has_delivered or (self._over and self.failure is None)
 
     async def start(self, *, refused: Mapping[str, str] | None, reconnect: bool, now: float) -> None:
         """Send the request; a failure ends the attempt."""
@@ -87,12 +99,17 @@ class RunningAttempt:
         """Give the connection back."""
         await self.exchange.aclose()
 
+    def repair(self, request: PromptRequest) -> Conversation | None:
+        """The conversation that asks for a correction of the answer, where it was invalid and that fits."""
+        if self.failure is None or self.failure.cause is not Cause.INVALID_OUTPUT:
+            return None
+        answer = self.exchange.redact("".join(self.text))
+        return repairing(request, self.planned, answer, self.exchange.redact(self.failure.message))
+
     def ended(self) -> Attempt:
         """The attempt as records keep it."""
         verdict = classify(self.failure) if self.failure is not None else None
-        billed = verdict.billed if verdict is not None else Billed.EXACT
-        if billed is Billed.EXACT and self.usage is None:
-            billed = Billed.UNKNOWN
+        billed = self._billed(verdict)
         return Attempt(
             number=self.number,
             endpoint=self.planned.target.endpoint,
@@ -109,7 +126,18 @@ class RunningAttempt:
             else cost_of(self.usage, self.planned.target.price),
             billed=billed,
             provider_request_id=self.exchange.provider_request_id,
+            repair=self._is_repair,
         )
+
+    def _billed(self, verdict: Verdict | None) -> Billed:
+        """What is known of the bill: a usage is exact once the answer is whole, and what gave content is not free."""
+        billed = verdict.billed if verdict is not None else Billed.EXACT
+        is_unsure = {
+            Billed.EXACT: self.usage is None or not self._is_whole,
+            Billed.NONE: self.first_content_ms is not None,
+            Billed.UNKNOWN: True,
+        }
+        return Billed.UNKNOWN if is_unsure[billed] else billed
 
     def _passed_on(self, pieces: list[Piece]) -> list[Delivered]:
         events: list[Delivered] = []
@@ -118,6 +146,9 @@ class RunningAttempt:
                 case Content(text):
                     self.text.append(text)
                     events.append(Text(text, self.number))
+                    if self._early is not None and (reason := self._early.feed(text)) is not None:
+                        self._end(Failure(Cause.INVALID_OUTPUT, reason, self.exchange.status))
+                        break
                 case ToolPiece():
                     self.tool_pieces.append(piece)
                     events.append(ToolCallPiece(piece, self.number))
@@ -147,7 +178,7 @@ class RunningAttempt:
         return released
 
     def _ended_well(self) -> list[Delivered]:
-        self._over = True
+        self._over = self._is_whole = True
         is_empty = not self.text and not self.tool_pieces
         if is_empty and self.finish_reason in _REFUSALS:
             self._end(

@@ -28,7 +28,7 @@ MAX_CHALLENGE = 80
 LAST_WORD = 0.05
 """Seconds that are waited for the end of a body whose answer is done."""
 AFTER_THE_END = 1.0
-"""Seconds that are waited for usage after an answer's proper end."""
+"""Seconds that are waited for usage after an answer's proper end, whatever else comes in them."""
 
 
 class Failed(Exception):
@@ -70,6 +70,7 @@ class Exchange:
         self._content_deadline = float("inf")
         self._content_cause = Cause.FIRST_CONTENT_TIMEOUT
         self._given_at: float | None = None
+        self._last_read_by: float | None = None
         self._at_end = False
 
     async def start(self, *, refused: Mapping[str, str] | None, reconnect: bool, now: float) -> None:
@@ -114,9 +115,18 @@ class Exchange:
             self._content_cause = Cause.IDLE_TIMEOUT
         return pieces
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer was asked for in pieces."""
+        return self._call.stream
+
+    def redact(self, text: str) -> str:
+        """A text of the other side without secrets."""
+        return self._login.redact(text)
+
     def told(self, text: str, most: int = MAX_ERROR_TEXT) -> str:
         """What the other side says, fit to be kept: without secrets, on one line, capped."""
-        return clean(self._login.redact(text), most)
+        return clean(self.redact(text), most)
 
     def failure_of(self, piece: Problem | Unreadable) -> Failure:
         """What a piece that is no answer means."""
@@ -240,7 +250,9 @@ class Exchange:
     def _next_deadline(self, has_ended: bool) -> tuple[float, Cause]:
         total = (self._clocks.total_at, Cause.TOTAL_TIMEOUT)
         if has_ended:
-            return min(total, (anyio.current_time() + AFTER_THE_END, Cause.IDLE_TIMEOUT), key=_moment)
+            if self._last_read_by is None:
+                self._last_read_by = anyio.current_time() + AFTER_THE_END
+            return min(total, (self._last_read_by, Cause.IDLE_TIMEOUT), key=_moment)
         if not self._call.stream:
             return total
         by_bytes = (anyio.current_time() + self._clocks.byte_idle, Cause.BYTE_IDLE_TIMEOUT)

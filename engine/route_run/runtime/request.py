@@ -15,25 +15,26 @@ from route_run.errors import LedgerError
 from route_run.flow.advice import advice
 from route_run.flow.classify import classify
 from route_run.flow.decide import decide
-from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Result
+from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Restarted, Result
 from route_run.flow.failure import Cause, Failure
 from route_run.flow.limits import need_of
-from route_run.flow.machine import Course, Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
+from route_run.flow.machine import Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, Record, total_cost
+from route_run.flow.repair import Conversation, more_tokens
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Entry, EntryKind
-from route_run.runtime.account import assembled, captured, measured, start_body
-from route_run.runtime.attempt import RunningAttempt
-from route_run.runtime.exchange import Clocks, Exchange
+from route_run.runtime.account import assembled, captured, error_of, measured, start_body
+from route_run.runtime.asking import call_of, clocks_of, course_of
+from route_run.runtime.attempt import Delivered, RunningAttempt
+from route_run.runtime.exchange import Exchange
 from route_run.runtime.hooks import Message, events_of, messages_for
 from route_run.runtime.permit import Permit, Visit
 from route_run.runtime.race import Runner, race
 from route_run.runtime.standing import Ask, HeldBack
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
-from route_run.wire.call import ModelCall
 
 log = logging.getLogger("route_run")
 
@@ -68,6 +69,9 @@ class RunningRequest:
         self._seat = wiring.standing.seat(self._plan.limits)
         self._is_revisit = False
         self._is_out_of_budget = False
+        self._repair: Conversation = ()
+        self._answering = 0  # the number of the attempt whose content the caller holds
+        self._restarts = 0
         self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
         self._events = self._run()
@@ -108,7 +112,7 @@ class RunningRequest:
                 return
             state: State
             move: Send | Finish
-            state, move = start(self._course())
+            state, move = start(course_of(self._plan, self._route, self._request))
             while isinstance(move, Send):
                 await anyio.sleep(move.after)
                 held = await self._enter(move)
@@ -116,18 +120,19 @@ class RunningRequest:
                     state, move = self._held_back(state, move, held)
                     continue
                 running = await self._begin(move)
-                yield _started(running, move.after)
+                yield _started(running, move)
+                delivered: list[Delivered] | None = []
                 if self._route.upstream.hedge_after is None:
                     await self._start(running, move)
                 else:
-                    state, running, events = await self._hedged(state, move, running)
+                    state, winner, events = await self._hedged(state, move, running)
+                    running, delivered = winner.attempt, winner.delivered
                     for event in events:
                         yield event
-                while (delivered := await running.more()) is not None:
-                    if delivered:
-                        self._running[running].answers()
-                    for event in delivered:
+                while delivered is not None:
+                    for event in self._given(running, delivered):
                         yield event
+                    delivered = await running.more()
                 yield AttemptEnded(await self._end_attempt(running))
                 if running.failure is None:
                     yield Finished(await self._finished(Outcome.COMPLETED, None))
@@ -144,32 +149,21 @@ class RunningRequest:
 
     # -- attempts ------------------------------------------------------------------------------------
 
-    def _course(self) -> Course:
-        upstream = self._route.upstream
-        return Course(
-            targets=len(self._plan.eligible),
-            attempts=upstream.attempts,
-            fallback_kinds=upstream.fallback_kinds,
-            backoff_first=upstream.backoff_first,
-            backoff_max=upstream.backoff_max,
-            total=upstream.timeouts.total,
-            due=tuple(planned.after for planned in self._plan.eligible),
-        )
-
     async def _enter(self, move: Send) -> HeldBack | None:
         """Take the permit for an attempt; what comes back says why there is none."""
         planned = self._plan.eligible[move.target]
         visit = Visit.REFRESHED if move.refresh else Visit.RECONNECTED if move.reconnect else Visit.FIRST
         visit = Visit.EXTRA if self._is_revisit else visit
         deadline = self._began + self._route.upstream.timeouts.total
-        entered = await self._wiring.standing.enter(self._ask(planned, visit), deadline)
+        more = more_tokens(self._request, self._repair) if move.repair else 0
+        entered = await self._wiring.standing.enter(self._ask(planned, visit, more), deadline)
         if isinstance(entered, HeldBack):
             return entered
         self._permit = entered
         return None
 
-    def _ask(self, planned: PlannedTarget, visit: Visit) -> Ask:
-        need = need_of(planned.target, planned.parameters, self._plan.attributes.prompt_tokens)
+    def _ask(self, planned: PlannedTarget, visit: Visit, more: int = 0) -> Ask:
+        need = need_of(planned.target, planned.parameters, self._plan.attributes.prompt_tokens + more)
         return Ask(planned, visit, self._seat, need, self._route.upstream.timeouts.total)
 
     def _held_back(self, state: State, move: Send, held: HeldBack) -> tuple[State, Send | Finish]:
@@ -186,27 +180,26 @@ class RunningRequest:
         started_at = self._wiring.clock.now()
         before = self._attempts[-1] if self._attempts else None
         body = start_body(self.id, self._plan, number, planned, started_at, before)
-        body["simulated"] = self._wiring.is_simulated
+        body |= {"repair": move.repair, "simulated": self._wiring.is_simulated}
         await self._store([Entry(EntryKind.ATTEMPT, self.id, started_at, body)])
-        timeouts = self._route.upstream.timeouts
-        clocks = Clocks(
-            connect=timeouts.connect,
-            first_content=timeouts.first_content,
-            idle=timeouts.idle,
-            byte_idle=self._route.upstream.byte_idle,
-            total_at=self._began + timeouts.total,
-        )
+        messages = self._repair if move.repair else self._request.conversation
         name = planned.target.endpoint
         exchange = Exchange(
             self._wiring.resolved.endpoints[name],
-            self._call(planned),
+            call_of(self._request, planned, messages, streamed=self._streamed),
             self._wiring.transport,
             self._wiring.logins[name],
-            clocks,
+            clocks_of(self._route.upstream, self._began),
             self._route.name,
         )
         running = RunningAttempt(
-            number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.transport.is_free
+            number,
+            planned,
+            self._route,
+            exchange,
+            started_at=started_at,
+            is_free=self._wiring.transport.is_free,
+            is_repair=move.repair,
         )
         assert self._permit is not None
         self._running[running], self._permit = self._permit, None
@@ -218,12 +211,10 @@ class RunningRequest:
 
     # -- two attempts at once ------------------------------------------------------------------------
 
-    async def _hedged(
-        self, state: State, move: Send, running: RunningAttempt
-    ) -> tuple[State, RunningAttempt, list[Event]]:
+    async def _hedged(self, state: State, move: Send, running: RunningAttempt) -> tuple[State, Runner, list[Event]]:
         """Start an attempt, and one at the next target if its content is long in coming.
 
-        Gives the attempt that goes on and what there is to tell: the other one's start and end, first content.
+        Gives the one that goes on, and what there is to tell of the other: its start and its end.
         """
         after = state
         events: list[Event] = []
@@ -239,7 +230,7 @@ class RunningRequest:
                 return None
             after, other = found
             hedge = await self._begin(other)
-            events.append(_started(hedge, 0.0))
+            events.append(_started(hedge, other))
             return self._runner(hedge, other)
 
         first = self._runner(running, move)
@@ -248,26 +239,28 @@ class RunningRequest:
             loser.lose()
             events.append(AttemptEnded(await self._end_attempt(loser.attempt)))
             state = hedge_lost(state, after) if winner is first and winner.has_answered else after
-        if winner.delivered:
-            self._running[winner.attempt].answers()
-        return state, winner.attempt, [*events, *winner.delivered]
+        return state, winner, events
 
     def _runner(self, running: RunningAttempt, move: Send) -> Runner:
         permit = self._running[running]
         return Runner(running, lambda: self._start(running, move), lambda: permit.end(running.ended()))
 
-    def _call(self, planned: PlannedTarget) -> ModelCall:
-        request, target = self._request, planned.target
-        return ModelCall(
-            model=target.sent_as,
-            messages=request.conversation,
-            parameters=planned.parameters,
-            tools=request.tools,
-            tool_choice=request.tool_choice,
-            response_format=request.response_format,
-            context_window=target.context_window,
-            stream=self._streamed or target.traits.always_streams,
-        )
+    def _given(self, running: RunningAttempt, delivered: Sequence[Delivered]) -> list[Event]:
+        """What the caller is told of an attempt, after word that what it was given before is void."""
+        if delivered:
+            self._running[running].answers()
+        restarted = [Restarted(running.number)] if self._starts_over(running) else []
+        return [*restarted, *delivered]
+
+    def _starts_over(self, running: RunningAttempt) -> bool:
+        """Whether an attempt that begins to answer makes void what the caller was given by another."""
+        if not running.is_answering or self._answering == running.number:
+            return False
+        starts_over = self._answering > 0
+        self._answering = running.number
+        self._restarts += starts_over
+        self._texts, self._tool_pieces, self._first_content_ms = [], [], None
+        return starts_over
 
     async def _end_attempt(self, running: RunningAttempt) -> Attempt:
         await running.aclose()
@@ -280,7 +273,7 @@ class RunningRequest:
         self._attempts.append(ended)
         if (permit := self._running.pop(running, None)) is not None:
             permit.end(ended)
-        if running.has_delivered:
+        if running.has_delivered and running.number == self._answering:
             self._texts = running.text
             self._tool_pieces = running.tool_pieces
             if running.first_content_ms is not None:
@@ -291,6 +284,8 @@ class RunningRequest:
 
     def _next(self, state: State, running: RunningAttempt) -> tuple[State, Send | Finish]:
         assert running.failure is not None
+        repair = running.repair(self._request) if self._route.repairs else None
+        self._repair = repair or self._repair  # asked again with another token it is still the same repair
         happened = Step(
             failure=running.failure,
             verdict=classify(running.failure),
@@ -298,6 +293,7 @@ class RunningRequest:
             elapsed=self._elapsed(),
             dice=self._wiring.random.random(),
             may_revisit=self._wiring.standing.may_revisit(running.planned.target.endpoint),
+            can_repair=repair is not None,
         )
         made = step(state, happened)
         self._is_revisit = made[0].tries > state.tries
@@ -345,9 +341,10 @@ class RunningRequest:
             attempts=tuple(self._attempts),
             measured=measured(self._request, "".join(self._texts), wiring.resolved.hash_key),
             first_content_ms=self._first_content_ms,
+            restarts=self._restarts,
             usage=self._attempts[-1].usage if self._attempts else None,
             cost=total_cost(self._attempts),
-            error=self._error(failure),
+            error=error_of(plan, self._attempts, failure, is_out_of_budget=self._is_out_of_budget),
             finish_reason=self._finish_reason,
             git_revision=wiring.git_revision,
             simulated=wiring.is_simulated,
@@ -367,8 +364,6 @@ class RunningRequest:
             raise error
         log.error("request %s goes on without a record: %s", self.id, error)
 
-    # -- what is stored ------------------------------------------------------------------------------
-
     @property
     def _route(self) -> Route:
         assert self._plan.route is not None
@@ -377,17 +372,7 @@ class RunningRequest:
     def _refused(self, move: Send) -> Mapping[str, str] | None:
         return self._login_used if move.refresh else None
 
-    def _error(self, failure: Failure | None) -> str | None:
-        if failure is None:
-            return self._plan.stop.message if self._plan.stop is not None else None
-        if not self._attempts:
-            return failure.message
-        where = self._attempts[-1].endpoint
-        many = f"{len(self._attempts)} attempts failed, the last at " if len(self._attempts) > 1 else ""
-        spent = "; the endpoint's retry budget is used up" if self._is_out_of_budget else ""
-        return f"{many}{where}: {failure.message}{spent}"
 
-
-def _started(running: RunningAttempt, after: float) -> AttemptStarted:
+def _started(running: RunningAttempt, move: Send) -> AttemptStarted:
     target = running.planned.target
-    return AttemptStarted(running.number, target.endpoint, target.model, round(after * 1000, 3))
+    return AttemptStarted(running.number, target.endpoint, target.model, round(move.after * 1000, 3), move.repair)

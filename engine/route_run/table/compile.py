@@ -164,6 +164,7 @@ def _routes(
             rules={p: _rule(f"route `{name}`", p, rule) for p, rule in route.parameters.items()},
             output_check=checks.get(name),
             deliver=Deliver(deliver),
+            repairs=route.verify.repair if route.verify else 0,
         )
     return routes
 
@@ -183,6 +184,7 @@ def _upstream(policy: Policy, name: str) -> Upstream | None:
         backoff_max=upstream.retry.backoff.max,
         hedge_after=upstream.hedge.after if upstream.hedge is not None else None,
         timeouts=upstream.timeouts,
+        restarts=upstream.fallback.after_content == "restart",
     )
 
 

@@ -99,7 +99,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Targets in order of priority, those of ``groups`` in the order that is written; times in seconds."""
+    """Targets in order of priority, those of ``groups`` in the order that is written; times in seconds.
+
+    ``restarts``: an answer that breaks off may start over.
+    """
 
     name: str
     targets: tuple[Target, ...]
@@ -110,6 +113,7 @@ class Upstream:
     backoff_max: float
     hedge_after: float | None
     timeouts: Timeouts
+    restarts: bool
 
     @property
     def is_measured(self) -> bool:
@@ -126,7 +130,8 @@ class Route:
     """A compiled route; ``region`` None means that it is reached by name or by a guard only.
 
     ``region`` is for comparing matches, ``condition`` (what is written, the domains of tags left out)
-    for asking a request whose tags have been checked.
+    for asking a request whose tags have been checked. ``repairs`` is how often a target is asked to
+    correct an answer that did not pass.
     """
 
     name: str
@@ -138,6 +143,7 @@ class Route:
     rules: Mapping[Parameter, Rule]
     output_check: OutputCheck | None
     deliver: Deliver
+    repairs: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from route_run.flow.failure import Cause
 from route_run.transport.addresses import Address, Network, denial
 from route_run.transport.seam import TransportError
 
+CLOSE_WITHIN = 2.0
+"""Seconds that closing a connection may take, whatever ends it."""
+
 
 class GuardedNetwork(httpcore2.AsyncNetworkBackend):
     """Connects to checked addresses only; one for each set of allowed networks."""
@@ -86,6 +89,10 @@ class _TimedStream(httpcore2.AsyncNetworkStream):
         left = max(self._deadline - anyio.current_time(), 0.001)
         try:
             return await self._stream.start_tls(ssl_context, server_hostname, left)
+        except anyio.get_cancelled_exc_class():  # the library closes after errors only
+            with anyio.move_on_after(CLOSE_WITHIN, shield=True):
+                await self._stream.aclose()
+            raise
         except httpcore2.ConnectTimeout as error:
             raise TransportError(Cause.CONNECT_TIMEOUT, f"no TLS handshake with {server_hostname} in time") from error
         except httpcore2.ConnectError as error:

@@ -20,13 +20,12 @@ import httpx2
 from route_run import __version__
 from route_run.flow.failure import Cause
 from route_run.transport.addresses import networks
-from route_run.transport.egress import GuardedNetwork
+from route_run.transport.egress import CLOSE_WITHIN, GuardedNetwork
 from route_run.transport.seam import Call, Response, TransportError, Way
 
 MAX_CONNECTIONS = 1000
 KEEPALIVE = 3.0
 """Seconds that an idle connection is kept: below the 5 s after which common servers close theirs."""
-CLOSE_WITHIN = 2.0
 
 _HEADERS = {"user-agent": f"route-run/{__version__}", "accept-encoding": "identity"}
 _connects: ContextVar[list[str] | None] = ContextVar("connects", default=None)

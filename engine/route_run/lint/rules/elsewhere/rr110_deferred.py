@@ -4,22 +4,11 @@ Why: The language describes more than this release does. Reading such a field an
 that nobody keeps.
 
 Bad:
+    # not shown by a policy: this release enforces every field of the language
     version: 1
-    endpoints:
-      first: {dialect: openai, base_url: "https://first.example/v1", serves: {small: {}}}
-    models:
-      small: {context_window: 32000, max_output_tokens: 4096}
-    upstreams:
-      main: {targets: [{endpoint: first, model: small}], fallback: {after_content: restart}}
 
 Good:
     version: 1
-    endpoints:
-      first: {dialect: openai, base_url: "https://first.example/v1", serves: {small: {}}}
-    models:
-      small: {context_window: 32000, max_output_tokens: 4096}
-    upstreams:
-      main: {targets: [{endpoint: first, model: small}]}
 
 Effect: lint passes, but the engine refuses to open the policy.
 
