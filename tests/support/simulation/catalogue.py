@@ -79,7 +79,7 @@ def streamed(play: Play, pieces: Sequence[Piece], *more: Step, status: int = 200
     """Pieces in chunks: as they are, cut anywhere, byte by byte, or all at once."""
     data = b"".join(piece.data for piece in pieces)
     way = play.dice.random()
-    chunks = [piece.data for piece in pieces]
+    chunks = [piece.data for piece in pieces if piece.data]
     if way < 0.35 and data:
         places = sorted(play.dice.randrange(len(data) + 1) for _ in range(play.dice.randint(1, 12)))
         edges = [0, *places, len(data)]

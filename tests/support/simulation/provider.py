@@ -69,7 +69,7 @@ class Script:
 def said(number: int, dice: Random, *, tools: bool, json_text: bool) -> Said:
     """An answer that names its exchange in every piece, with letters that careless readers cut or break."""
     odd = ("", " ü", "🙂", "\u2028", "\u0085", "\x1f", "\\n", "\r\n", "data: ", "[DONE]")
-    words = [f"<{number}.{n}{dice.choice(odd)}>" for n in range(dice.randint(0, 6))]
+    words = [f"<{number}.{n}{dice.choice(odd)}>" for n in range(dice.randint(int(json_text), 6))]
     tool = None
     if tools and dice.random() < 0.3:
         arguments = json.dumps({"exchange": number, "q": dice.choice(odd)})

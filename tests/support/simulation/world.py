@@ -356,9 +356,9 @@ class Endpoints:
         world.note(f"-> token of {name}, meets: {kind.name if kind else 'healthy'}")
         if kind:
             world.met.add(kind.name)
-        await anyio.sleep(dice.choice((0, 0.1, 2.0)))
         script, fetch.token = token_script(kind, f"token.{name}.{number}.canary", world.scenario.token_life, dice)
         try:
+            await anyio.sleep(dice.choice((0, 0.1, 2.0)))
             for step in script.head:
                 await _happen(step)
         finally:
