@@ -166,9 +166,7 @@ def _more_than_announced(play: Play) -> Script:
 # -- statuses -----------------------------------------------------------------------------------------
 
 
-def _refusal(
-    status: int, message: str, code: str = "", **headers: str
-) -> Callable[[Play], Script]:
+def _refusal(status: int, message: str, code: str = "", **headers: str) -> Callable[[Play], Script]:
     def script(play: Play) -> Script:
         body = error_body(play.dialect, message, code)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -260,7 +258,9 @@ def _ends_twice(play: Play) -> Script:
 
 def _error_object(play: Play) -> Script:
     pieces = _beginning(play)[:-1]
-    return streamed(play, [*pieces, Piece(error_event(play.dialect, "it broke", play.dice.choice(("", "server_error"))))])
+    return streamed(
+        play, [*pieces, Piece(error_event(play.dialect, "it broke", play.dice.choice(("", "server_error"))))]
+    )
 
 
 def _huge_line(play: Play) -> Script:

@@ -129,9 +129,7 @@ def _frame(data: bytes, text: str, part: str, is_end: bool, end: bytes) -> Piece
 
 
 def _event(value: dict[str, Any], text: str, part: str, is_end: bool, end: bytes) -> Piece:
-    return Piece(
-        b"event: " + value["type"].encode() + end + b"data: " + _json(value) + end * 2, text, part, is_end
-    )
+    return Piece(b"event: " + value["type"].encode() + end + b"data: " + _json(value) + end * 2, text, part, is_end)
 
 
 def _completions(answer: Said) -> list[_Valued]:

@@ -15,7 +15,8 @@ from support.simulation.catalogue import CATALOGUE, MORE, Kind, Part
 
 TOTAL = 60.0
 FAST = 20.0
-"""Kinds in `fallback.when`, in the shape of the policy language."""
+SHAPES = 250
+"""Policies that the first worlds share; later worlds have more."""
 ALL_KINDS = (
     "unusable unavailable overloaded timeout broken rate_limited out_of_credit unauthorized invalid_output".split()
 )
@@ -193,19 +194,15 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The world of a seed."""
     dice = Random(f"world {seed}")  # noqa: S311  # see Scenario.dice
-    shape = Shape([dice.choice(list(Dialect)) for _ in range(dice.choice((1, 2, 2, 3)))])
-    shape.logins = ["" for _ in shape.dialects]
-    drawn = [feature for feature in FEATURES if dice.random() < feature.chance]
-    for feature in drawn:
-        feature.apply(shape, dice)
-    faulty = _of(Part.ENDPOINT) + list(MORE)
+    # few policies for few worlds: reading one takes as long as a world
+    shape, features = _shape(Random(f"policy {dice.randrange(SHAPES + seed // 10)}"))  # noqa: S311  # see above
     token_faults = _of(Part.TOKENS) if "oauth2" in shape.logins and dice.random() < 0.7 else []
     return Scenario(
         seed,
         shape,
-        [feature.name for feature in drawn],
+        features,
         _callers(dice),
-        {name: dice.sample(faulty, dice.randint(0, 3)) for name in shape.names},
+        {name: [_fault(dice) for _ in range(dice.randint(0, 3))] for name in shape.names},
         dice.choice((0.3, 0.7, 1.0)),
         dice.choice((3600.0, 60.0, 5.0)),
         dice.sample(token_faults, min(len(token_faults), dice.randint(0, 2))),
@@ -215,6 +212,22 @@ def scenario(seed: int) -> Scenario:
         dice.choice((-3600.0, 3600.0)),
         dice.uniform(0, 10) if dice.random() < 0.05 else None,
     )
+
+
+def _shape(dice: Random) -> tuple[Shape, list[str]]:
+    shape = Shape([dice.choice(list(Dialect)) for _ in range(dice.choice((1, 2, 2, 3)))])
+    shape.logins = ["" for _ in shape.dialects]
+    drawn = [feature for feature in FEATURES if dice.random() < feature.chance]
+    for feature in drawn:
+        feature.apply(shape, dice)
+    return shape, [feature.name for feature in drawn]
+
+
+def _fault(dice: Random) -> Kind:
+    """A fault of an endpoint: each group as often as any other, whatever its size."""
+    faulty = [*_of(Part.ENDPOINT), *MORE]
+    group = dice.choice(sorted({kind.group for kind in faulty}))
+    return dice.choice([kind for kind in faulty if kind.group == group])
 
 
 def _of(part: Part) -> list[Kind]:
