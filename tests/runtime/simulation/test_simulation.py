@@ -7,6 +7,7 @@ Half of them run on asyncio, half on trio, all in virtual time. `--seeds N` play
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +51,7 @@ def story(world: World, found: list[str]) -> str:
     seed = world.scenario.seed
     return "\n".join(
         [
-            f"seed {seed} on {backend_of(seed)}, policy with: {', '.join(world.scenario.features) or 'nothing special'}",
+            f"seed {seed} on {backend_of(seed)}, policy with: {', '.join(world.scenario.features)}",
             world.scenario.shape.text(),
             *world.journal,
             *found,
@@ -70,7 +71,7 @@ def test_every_law_holds_in_every_world(request: pytest.FixtureRequest, capsys: 
         found = violations(world)
         if one is not None:
             with capsys.disabled():
-                print(f"\n{story(world, found or ['every law holds'])}")
+                sys.stdout.write(f"\n{story(world, found or ['every law holds'])}\n")
         assert not found, story(world, found)
     if one is None and count >= DEFAULT:
         assert playable() <= set(met), f"never met: {sorted(playable() - set(met))}"

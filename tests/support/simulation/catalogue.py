@@ -6,6 +6,7 @@ exists below the seam of the transport is played by real sockets (`runtime/simul
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -83,7 +84,7 @@ def streamed(play: Play, pieces: Sequence[Piece], *more: Step, status: int = 200
     if way < 0.35 and data:
         places = sorted(play.dice.randrange(len(data) + 1) for _ in range(play.dice.randint(1, 12)))
         edges = [0, *places, len(data)]
-        chunks = [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+        chunks = [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
     elif way < 0.4:
         chunks = [data[at : at + 1] for at in range(len(data))]
     elif way < 0.5:

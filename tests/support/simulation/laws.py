@@ -6,6 +6,7 @@ every byte belongs to one attempt, one end, no success without the provider's ow
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -65,7 +66,7 @@ def one_end(world: World) -> Iterator[str]:
 
 
 def one_record(world: World) -> Iterator[str]:
-    """Every request is recorded once by a ledger that works, with the outcome that its caller saw; the record is as its schema says."""
+    """A ledger that works holds one record of every request, with the outcome that its caller saw."""
     if world.is_ledger_broken or world.scenario.suspend_at is not None:
         return  # storing has a clock of its own, which an hour's sleep passes too
     found = _records(world)
@@ -142,7 +143,8 @@ def nothing_left_open(world: World) -> Iterator[str]:
     for told in world.told:
         for exchange in world.of(told.caller.number):
             if told.left_at is not None and exchange.closed_at and exchange.closed_at > told.left_at + INSTANT:
-                yield f"caller {told.caller.number} left, {exchange.endpoint} was open {exchange.closed_at - told.left_at:.3f} s more"
+                more = exchange.closed_at - told.left_at
+                yield f"caller {told.caller.number} left, {exchange.endpoint} was open {more:.3f} s more"
 
 
 def nothing_before_its_check(world: World) -> Iterator[str]:
@@ -258,7 +260,7 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
         if "400 malformed" in met[:-1]:
             yield f"caller {told.caller.number}: asked again after a bad request: {met}"
         attempts = _attempts_of(told)
-        for before, after in zip(attempts, attempts[1:], strict=False):
+        for before, after in itertools.pairwise(attempts):
             assert before.verdict is not None
             is_same = before.endpoint == after.endpoint
             if not is_same and before.verdict.kind.value not in shape.when:
@@ -281,10 +283,11 @@ def waits_are_kept(world: World) -> Iterator[str]:
     """Where a server says how long to wait, it is not asked again by the same request before that."""
     for told in world.told:
         pairs = _paired(world, told.caller.number)
-        for (attempt, before), (_, after) in zip(pairs, pairs[1:], strict=False):
+        for (attempt, before), (_, after) in itertools.pairwise(pairs):
             asked = attempt.failure.retry_after if attempt.failure else None
             if asked and before.endpoint == after.endpoint and (before.closed_at or 0) + asked > after.at + 0.001:
-                yield f"caller {told.caller.number}: {after.endpoint} asked for {asked} s, it was {after.at - before.at:.3f}"
+                passed = after.at - before.at
+                yield f"caller {told.caller.number}: {after.endpoint} asked for {asked} s, it was {passed:.3f}"
 
 
 def the_total_clock_holds(world: World) -> Iterator[str]:
@@ -300,7 +303,7 @@ def tokens_are_fetched_once(world: World) -> Iterator[str]:
     """Never two fetches at once; two within a second only where the token of the first was refused."""
     for name in world.scenario.shape.names:
         fetches = [fetch for fetch in world.fetches if fetch.endpoint == name]
-        for before, after in zip(fetches, fetches[1:], strict=False):
+        for before, after in itertools.pairwise(fetches):
             if before.ended_at is None or after.at < before.ended_at:
                 yield f"{name}: two fetches at once"
             if after.at - before.at < 0.999 and before.token not in _refused_tokens(world, name):
@@ -321,10 +324,10 @@ def refused_tokens_cost_one_fetch(world: World) -> Iterator[str]:
 
 def secrets_stay_secret(world: World) -> Iterator[str]:
     """No secret and no token is in anything that is kept or told."""
-    if world.scenario.seed % 4:
-        return  # repr of everything is slow
     kept = [json.dumps(dict(entry.body), default=str) for entry in world.entries]
-    told = [repr(event) for told in world.told for _, event in told.events]
+    told = [str(told.result.error) for told in world.told if told.result is not None]
+    if world.scenario.seed % 4 == 0:  # repr of everything is slow
+        told += [repr(event) for told in world.told for _, event in told.events]
     for text in (*kept, *told):
         for secret in ("canary", *(value for name, value in SECRETS.items() if name != "ID")):
             if secret in text:
@@ -421,11 +424,11 @@ def _paired(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
     """Attempts with the exchanges they made; one that ended before anything was sent has none."""
     told = world.told[number]
     exchanges = list(world.of(number))
-    pairs = []
-    for attempt in _attempts_of(told):
-        if exchanges and exchanges[0].endpoint == attempt.endpoint and not _was_never_sent(attempt):
-            pairs.append((attempt, exchanges.pop(0)))
-    return pairs
+    return [
+        (attempt, exchanges.pop(0))
+        for attempt in _attempts_of(told)
+        if exchanges and exchanges[0].endpoint == attempt.endpoint and not _was_never_sent(attempt)
+    ]
 
 
 def _was_never_sent(attempt: Attempt) -> bool:

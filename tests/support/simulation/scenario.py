@@ -64,8 +64,10 @@ class Shape:
             f"targets: [{targets}]",
             f"fallback: {{when: [{', '.join(self.when)}]}}",
             f"retry: {{attempts: {self.attempts}}}",
-            f"timeouts: {{connect: 5s, first_content: {self.first_content:g}s, idle: {self.idle:g}s{byte_idle}, "
-            f"total: {self.total:g}s}}",
+            (
+                f"timeouts: {{connect: 5s, first_content: {self.first_content:g}s, idle: {self.idle:g}s{byte_idle}, "
+                f"total: {self.total:g}s}}"
+            ),
             *self.upstream,
         ]
         check = ", verify: {format: json}" if self.verify else ""
@@ -182,7 +184,7 @@ class Scenario:
 
     def dice(self, *what: object) -> Random:
         """Dice of their own for one thing in this world: what others do does not change them."""
-        return Random(f"{self.seed}/{what}")  # noqa: S311  # a seed has to give the same world for good
+        return Random(f"{self.seed}/{what}")
 
     def meets(self, endpoint: str, call: int) -> Kind | None:
         """The fault that a call meets, the first call being 0."""
@@ -193,9 +195,9 @@ class Scenario:
 
 def scenario(seed: int) -> Scenario:
     """The world of a seed."""
-    dice = Random(f"world {seed}")  # noqa: S311  # see Scenario.dice
+    dice = Random(f"world {seed}")
     # few policies for few worlds: reading one takes as long as a world
-    shape, features = _shape(Random(f"policy {dice.randrange(SHAPES + seed // 10)}"))  # noqa: S311  # see above
+    shape, features = _shape(Random(f"policy {dice.randrange(SHAPES + seed // 10)}"))
     token_faults = _of(Part.TOKENS) if "oauth2" in shape.logins and dice.random() < 0.7 else []
     return Scenario(
         seed,
