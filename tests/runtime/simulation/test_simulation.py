@@ -10,6 +10,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,8 +127,6 @@ def _forgets_the_end(patch: pytest.MonkeyPatch) -> None:
 
 
 def _tries_again_after_content(patch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     from route_run.runtime import request
 
     true = request.step
@@ -138,7 +137,8 @@ def _pays_for_a_bad_request_again(patch: pytest.MonkeyPatch) -> None:
     from route_run.flow import classify
 
     bad = Verdict(Kind.BROKEN, Action.NEXT, Health.NONE, Billed.NONE)
-    patch.setattr(classify, "_BAD_REQUEST", bad)
+    rows = [replace(row, verdict=bad) if row.verdict.kind is Kind.BAD_REQUEST else row for row in classify.TABLE]
+    patch.setattr(classify, "TABLE", tuple(rows))
 
 
 def _leaves_answers_open(patch: pytest.MonkeyPatch) -> None:
@@ -171,8 +171,6 @@ def _ignores_the_clocks(patch: pytest.MonkeyPatch) -> None:
 
 
 def _asks_too_early(patch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     from route_run.runtime import request
 
     true = request.step
@@ -205,8 +203,6 @@ def _gives_held_text_away(patch: pytest.MonkeyPatch) -> None:
 
 
 def _names_the_wrong_cause(patch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     true = RunningAttempt._end
 
     def end(self: Any, failure: Failure) -> None:
@@ -216,8 +212,6 @@ def _names_the_wrong_cause(patch: pytest.MonkeyPatch) -> None:
 
 
 def _gives_up_too_soon(patch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     from route_run.runtime import request
 
     true = request.step
@@ -232,8 +226,6 @@ def _keeps_secrets_badly(patch: pytest.MonkeyPatch) -> None:
     true = Exchange.failure_of
 
     def failure_of(self: Any, piece: Any) -> Any:
-        from dataclasses import replace
-
         return replace(true(self, piece), message=str(self.login_used))
 
     patch.setattr(Exchange, "failure_of", failure_of)
