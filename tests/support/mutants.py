@@ -150,10 +150,10 @@ def _changes(node: ast.AST) -> list[Any]:
             return [ast.BoolOp(other, node.values)]
         case ast.UnaryOp(op=ast.Not()):
             return [node.operand]
-        case ast.BinOp(op=op) if type(op) in _EXCHANGED:
-            return [ast.BinOp(node.left, _EXCHANGED[type(op)](), node.right)]
-        case ast.AugAssign(op=op) if type(op) in _EXCHANGED:
-            return [ast.AugAssign(node.target, _EXCHANGED[type(op)](), node.value)]
+        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in _EXCHANGED:
+            changed = copy.deepcopy(node)
+            changed.op = _EXCHANGED[type(op)]()
+            return [changed]
         case ast.IfExp():
             return [ast.IfExp(node.test, node.orelse, node.body)]
         case ast.Constant():
@@ -164,11 +164,7 @@ def _changes(node: ast.AST) -> list[Any]:
             return [ast.Attribute(node.value, others[at], ast.Load())]
         case ast.Return(value=value) if value is not None and not isinstance(value, ast.Constant):
             return [ast.Return(ast.Constant(None))]
-        case ast.Expr(value=ast.Call()):
-            return [ast.Pass()]
-        case ast.Break():
-            return [ast.Pass()]
-        case ast.Continue():
+        case ast.Expr(value=ast.Call()) | ast.Break() | ast.Continue():
             return [ast.Pass()]
     return []
 
