@@ -88,6 +88,13 @@ VECTORS: dict[str, tuple[bytes, list[Frame]]] = {
         data("a\u2028b\u2029c\u0085d".encode(), b"\x0b\x0c\x1c\x1d\x1e"),
     ),
     "letters-of-several-bytes": ("data: grüße 🙂\n\n".encode(), data("grüße 🙂".encode())),
+    "a-byte-order-mark-in-a-value": (b"data: " + BOM + b"a\n\n", data(BOM + b"a")),
+    "a-mark-of-utf-16-is-none": (b"\xff\xfedata: a\n\ndata: b\n\n", data(b"b")),
+    "a-mark-between-cr-and-lf-is-no-mark": (b"data: a\r" + BOM + b"\ndata: b\n\n", data(b"a\nb")),
+    "an-id-between-data-lines": (b"data: a\nid: 1\x00\ndata: b\n\n", data(b"a\nb")),
+    "a-null-byte-as-an-event-name": (b"event: a\x00\ndata: b\n\n", data(b"b", name=b"a\x00")),
+    "spaces-and-tabs-in-names": (b"event:\tping \ndata:a\n\n", data(b"a", name=b"\tping ")),
+    "an-empty-line-of-blanks-is-none": (b"data: a\n \n\n", data(b"a")),
     "invalid-utf-8-passes-as-it-is": (b"data: a\xff\xc3(\n\n", data(b"a\xff\xc3(")),
     "json-with-escapes": (b'data: {"a":"x\\ny"}\n\n', data(b'{"a":"x\\ny"}')),
     "done": (b"data: [DONE]\n\n", data(b"[DONE]")),
@@ -118,6 +125,16 @@ def test_a_stream_in_one_piece(stream, frames):
 def test_a_stream_cut_at_any_place(stream, frames):
     for first, second in in_two(stream):
         assert decoded((first, second)) == frames, f"cut after {first!r}"
+
+
+SHORT = {name: vector for name, vector in VECTORS.items() if len(vector[0]) <= 50}
+
+
+@pytest.mark.parametrize(("stream", "frames"), SHORT.values(), ids=SHORT)
+def test_a_short_stream_cut_at_any_two_places(stream, frames):
+    for first in range(len(stream) + 1):
+        for second in range(first, len(stream) + 1):
+            assert decoded((stream[:first], stream[first:second], stream[second:])) == frames, (first, second)
 
 
 @pytest.mark.parametrize(("stream", "frames"), VECTORS.values(), ids=VECTORS)
