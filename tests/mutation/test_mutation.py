@@ -15,7 +15,7 @@ from support.mutants import is_killed, mutants_of
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
-    "classify": ("route_run.flow.classify", ["tests/flow/test_classify.py", "tests/wire/test_classification.py"]),
+    "classify": ("route_run.flow.classify", ["tests/flow/test_classify.py"]),
     "delay": ("route_run.flow.delay", ["tests/flow/test_delay.py"]),
     "machine": ("route_run.flow.machine", ["tests/flow/test_machine.py"]),
     "frames": ("route_run.wire.frames", ["tests/wire/test_frames.py"]),
