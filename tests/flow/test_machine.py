@@ -108,6 +108,11 @@ MOVES = {
         Outcome.FAILED,
     ),
     "rate-limited-for-too-long-fails": (LAST, happened(status(429, retry_after=59.5)), Outcome.FAILED),
+    "rate-limited-until-the-very-end-fails": (
+        LAST,
+        happened(status(429, retry_after=59.0), dice=0.0),
+        Outcome.FAILED,
+    ),
     "overloaded-is-not-waited-out": (LAST, happened(status(503, retry_after=2.0)), Outcome.FAILED),
     "out-of-credit-is-not-waited-out": (LAST, happened(status(402, retry_after=2.0)), Outcome.FAILED),
     "bad-request-fails": (FRESH, happened(status(400)), Outcome.FAILED),
