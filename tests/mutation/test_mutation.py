@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.mutants import is_killed, mutants_of
+from support.mutants import is_killed, mutants_of, unchanged
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
@@ -33,6 +33,7 @@ def test_the_tests_notice_small_defects(name: str, capsys: pytest.CaptureFixture
     path = ROOT / "engine" / Path(*module.split(".")).with_suffix(".py")
     mutants = mutants_of(path)
     files = [str(ROOT / test) for test in tests]
+    assert not is_killed(module, path, unchanged(path), files), "the tests fail without any change"
     with ThreadPoolExecutor(AT_ONCE) as pool:
         killed = list(pool.map(lambda mutant: is_killed(module, path, mutant, files), mutants))
     survivors = [mutant for mutant, is_dead in zip(mutants, killed, strict=True) if not is_dead]

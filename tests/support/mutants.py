@@ -59,6 +59,11 @@ def mutants_of(path: Path) -> list[Mutant]:
     return sorted(found, key=lambda mutant: mutant.line)
 
 
+def unchanged(path: Path) -> Mutant:
+    """The module as it is: if a test fails with it, no mutant says anything."""
+    return Mutant(0, "nothing", ast.parse(path.read_text(encoding="utf-8")))
+
+
 def is_killed(module: str, path: Path, mutant: Mutant, tests: Sequence[str]) -> bool:
     """Run tests in a fork in which the module is the mutant; whether one of them failed or it never ended."""
     child = os.fork()
@@ -89,7 +94,8 @@ def _run_tests(module: str, path: Path, mutant: Mutant, tests: Sequence[str]) ->
 
         hypothesis.settings.register_profile("mutants", max_examples=40, database=None, derandomize=True, deadline=None)
         hypothesis.settings.load_profile("mutants")
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]))
+        quietly = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        code = int(pytest.main([*quietly, *tests]))
     finally:
         os._exit(code)
 

@@ -25,8 +25,9 @@ from route_run.wire.answer import Progress
 from route_run.wire.decoding import StreamDecoder
 from support.simulation.catalogue import CATALOGUE, MORE, Part
 from support.simulation.laws import LAWS, violations
+from support.simulation.play import play
 from support.simulation.scenario import FEATURES, scenario
-from support.simulation.world import World, play
+from support.simulation.world import World
 
 DEFAULT, LONG = 2_000, 20_000
 SEEDS = (0, 16, 27, 1112)

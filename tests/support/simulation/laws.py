@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import cache
-from typing import Any
 
 from route_run.flow.event import AttemptEnded, AttemptStarted, Finished, Planned, Text, ToolCallPiece, UsageReported
 from route_run.flow.failure import Billed, Cause, Kind
 from route_run.flow.outcome import Outcome
-from route_run.flow.record import Attempt
-from route_run.ledger import EntryKind
-from route_run.schema import schema_text
-from support.simulation.scenario import Shape
-from support.simulation.world import BEGAN, SECRETS, Exchange, Told, World
+from support.simulation.evidence import (
+    attempts_in,
+    attempts_of,
+    cause_of,
+    completions_of,
+    is_closed,
+    is_late,
+    is_source,
+    meter,
+    pairs_of,
+    record_schema,
+    records_of,
+    refused_tokens,
+)
+from support.simulation.world import BEGAN, SECRETS, World
 
 Law = Callable[[World], Iterator[str]]
 
@@ -69,7 +77,7 @@ def one_record(world: World) -> Iterator[str]:
     """A ledger that works holds one record of every request, with the outcome that its caller saw."""
     if world.is_ledger_broken or world.scenario.suspend_at is not None:
         return  # storing has a clock of its own, which an hour's sleep passes too
-    found = _records(world)
+    found = records_of(world)
     for told in world.told:
         mine = found.get(told.caller.number, [])
         if told.refused is not None:
@@ -84,7 +92,7 @@ def one_record(world: World) -> Iterator[str]:
             yield f"caller {told.caller.number} left, and {mine[0]['outcome']} is recorded"
     for records in found.values() if world.scenario.seed % 4 == 0 else ():  # the schema is slow
         for record in records:
-            for error in _record_schema().iter_errors(record):
+            for error in record_schema().iter_errors(record):
                 yield f"the record: {error.message}"
 
 
@@ -103,7 +111,7 @@ def each_byte_once(world: World) -> Iterator[str]:
             arguments = "".join(call.arguments for call in told.result.tool_calls)
         if not text and not arguments:
             continue
-        sources = [exchange for exchange in world.of(told.caller.number) if _is_source(exchange, text, arguments)]
+        sources = [exchange for exchange in world.of(told.caller.number) if is_source(exchange, text, arguments)]
         is_named = "<" in text or "exchange" in arguments  # a beginning that is too short is anybody's
         if not sources or (len(sources) > 1 and is_named):
             yield f"caller {told.caller.number}: {text!r} {arguments!r} was said by {len(sources)} exchanges"
@@ -111,7 +119,7 @@ def each_byte_once(world: World) -> Iterator[str]:
 
 def success_is_proved(world: World) -> Iterator[str]:
     """A completed request read its provider's own end, and holds all that was said."""
-    for told, exchange in _completed(world):
+    for told, exchange in completions_of(world):
         text, arguments, is_ended = exchange.told(spare=2)
         if not is_ended:
             yield f"caller {told.caller.number}: completed without an end ({exchange.meets})"
@@ -129,7 +137,7 @@ def one_at_a_time(world: World) -> Iterator[str]:
     for told in world.told:
         exchanges = world.of(told.caller.number)
         for count, exchange in enumerate(exchanges):
-            open_then = [other for other in exchanges[:count] if not _is_closed(other, exchange.at)]
+            open_then = [other for other in exchanges[:count] if not is_closed(other, exchange.at)]
             if len(open_then) >= world.scenario.shape.most_live:
                 yield f"caller {told.caller.number}: {len(open_then) + 1} exchanges at once"
 
@@ -161,7 +169,7 @@ def nothing_before_its_check(world: World) -> Iterator[str]:
 
 def success_passes_its_check(world: World) -> Iterator[str]:
     """A completed request whose route verifies holds JSON."""
-    for told, exchange in _completed(world):
+    for told, exchange in completions_of(world):
         if world.scenario.shape.verify:
             assert told.result is not None
             try:
@@ -174,14 +182,14 @@ def the_bill_is_known_or_unknown(world: World) -> Iterator[str]:
     """A cost that is recorded is what the provider's meter says; what nobody knows is not shown as a number."""
     if world.is_ledger_broken:
         return
-    for number, records in _records(world).items():
+    for number, records in records_of(world).items():
         exchanges = world.of(number)
-        sent = [attempt for attempt in _attempts(world, number) if attempt["cause"] is None or attempt["status"]]
+        sent = [attempt for attempt in attempts_in(world, number) if attempt["cause"] is None or attempt["status"]]
         for record in records:
-            meter = sum((_meter(exchange) for exchange in exchanges), Decimal(0))
+            meter = sum((meter(exchange) for exchange in exchanges), Decimal(0))
             if record["cost_usd"] is not None and Decimal(record["cost_usd"]) != meter:
                 yield f"caller {number}: costs {record['cost_usd']}, the meter says {meter}; {sent}"
-        for attempt, exchange in _paired(world, number):
+        for attempt, exchange in pairs_of(world, number):
             if attempt.billed is Billed.NONE and exchange.script.is_billed and attempt.failure is not None:
                 yield f"caller {number}: attempt {attempt.number} is said to be free ({exchange.meets})"
             if attempt.billed is Billed.UNKNOWN and attempt.cost == 0:
@@ -220,13 +228,13 @@ def causes_are_named(world: World) -> Iterator[str]:
     """An attempt ends with the cause that its fault has, or because a clock or its caller ended it."""
     shape = world.scenario.shape
     for told in world.told:
-        for attempt, exchange in _paired(world, told.caller.number):
-            label = _label(attempt)
+        for attempt, exchange in pairs_of(world, told.caller.number):
+            label = cause_of(attempt)
             if exchange.is_refused_token:
                 allowed = frozenset({"401"})
             else:
                 allowed = exchange.kind.causes if exchange.kind else frozenset({"ok"})
-            if label in allowed | BY_THE_CLOCK or _is_late(label, attempt, exchange, shape):
+            if label in allowed | BY_THE_CLOCK or is_late(label, attempt, exchange, shape):
                 continue
             if world.scenario.suspend_at is not None and "timeout" in label:
                 continue
@@ -250,7 +258,7 @@ def failed_only_where_nothing_was_left(world: World) -> Iterator[str]:
         at_last = last.endpoint == shape.names[-1]
         had_content = result.outcome is Outcome.INTERRUPTED or (shape.verify and not shape.holds)
         if falls_back and not at_last and not is_over and not had_content:
-            yield f"caller {told.caller.number}: {result.outcome.value} at {last.endpoint} ({_label(last)})"
+            yield f"caller {told.caller.number}: {result.outcome.value} at {last.endpoint} ({cause_of(last)})"
 
 
 def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
@@ -260,7 +268,7 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
         met = [exchange.meets for exchange in world.of(told.caller.number)]
         if "400 malformed" in met[:-1]:
             yield f"caller {told.caller.number}: asked again after a bad request: {met}"
-        attempts = _attempts_of(told)
+        attempts = attempts_of(told)
         for before, after in itertools.pairwise(attempts):
             assert before.verdict is not None
             is_same = before.endpoint == after.endpoint
@@ -283,7 +291,7 @@ def after_content_nothing_is_sent(world: World) -> Iterator[str]:
 def waits_are_kept(world: World) -> Iterator[str]:
     """Where a server says how long to wait, it is not asked again by the same request before that."""
     for told in world.told:
-        pairs = _paired(world, told.caller.number)
+        pairs = pairs_of(world, told.caller.number)
         for (attempt, before), (_, after) in itertools.pairwise(pairs):
             asked = attempt.failure.retry_after if attempt.failure else None
             if asked and before.endpoint == after.endpoint and (before.closed_at or 0) + asked > after.at + 0.001:
@@ -307,7 +315,7 @@ def tokens_are_fetched_once(world: World) -> Iterator[str]:
         for before, after in itertools.pairwise(fetches):
             if before.ended_at is None or after.at < before.ended_at:
                 yield f"{name}: two fetches at once"
-            if after.at - before.at < 0.999 and before.token not in _refused_tokens(world, name):
+            if after.at - before.at < 0.999 and before.token not in refused_tokens(world, name):
                 yield f"{name}: fetched again after {after.at - before.at:.3f} s"
 
 
@@ -317,7 +325,7 @@ def refused_tokens_cost_one_fetch(world: World) -> Iterator[str]:
         return
     for name in world.scenario.shape.names:
         fetches = [fetch for fetch in world.fetches if fetch.endpoint == name]
-        refused = _refused_tokens(world, name)
+        refused = refused_tokens(world, name)
         without = sum(not fetch.token or fetch.kind is not None for fetch in fetches)
         if len(fetches) > 1 + len(refused) + without:
             yield f"{name}: {len(fetches)} fetches for {len(refused)} refused tokens, {without} without a life"
@@ -351,7 +359,7 @@ def the_time_of_day_changes_nothing_but_dates(world: World) -> Iterator[str]:
     scenario = world.scenario
     furthest = abs(scenario.skew) + abs(scenario.jump) + 3 * 3600 + 100
     for told in world.told:
-        for attempt in _attempts_of(told):
+        for attempt in attempts_of(told):
             if abs(attempt.started_at - BEGAN) > furthest or attempt.latency_ms < 0:
                 yield f"attempt {attempt.number}: began at {attempt.started_at}, took {attempt.latency_ms} ms"
             if attempt.latency_ms > (told.ended - told.began + 0.01) * 1000:
@@ -389,101 +397,3 @@ LAWS: tuple[Law, ...] = (
 def violations(world: World) -> list[str]:
     """Every law that does not hold, in words."""
     return [f"{law.__name__}: {found}" for law in LAWS for found in law(world)]
-
-
-# -- what the laws look at ----------------------------------------------------------------------------
-
-
-def _records(world: World) -> dict[int, list[dict[str, Any]]]:
-    """Records by the number of their caller."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for entry in world.entries:
-        if entry.kind is EntryKind.RECORD:
-            found.setdefault(int(entry.body["attributes"]["tags"]["n"]), []).append(dict(entry.body))
-    return found
-
-
-def _attempts(world: World, number: int) -> list[Mapping[str, Any]]:
-    return [attempt for record in _records(world).get(number, []) for attempt in record["attempts"]]
-
-
-def _attempts_of(told: Told) -> list[Attempt]:
-    if told.result is not None:
-        return list(told.result.attempts)
-    return [event.attempt for _, event in told.events if isinstance(event, AttemptEnded)]
-
-
-def _refused_tokens(world: World, endpoint: str) -> set[str]:
-    return {
-        exchange.token
-        for exchange in world.exchanges
-        if exchange.endpoint == endpoint and (exchange.is_refused_token or exchange.meets == "401")
-    }
-
-
-def _paired(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
-    """Attempts with the exchanges they made; one that ended before anything was sent has none."""
-    told = world.told[number]
-    exchanges = list(world.of(number))
-    return [
-        (attempt, exchanges.pop(0))
-        for attempt in _attempts_of(told)
-        if exchanges and exchanges[0].endpoint == attempt.endpoint and not _was_never_sent(attempt)
-    ]
-
-
-def _was_never_sent(attempt: Attempt) -> bool:
-    failure = attempt.failure
-    is_waiting = failure is not None and failure.cause in (Cause.FIRST_CONTENT_TIMEOUT, Cause.TOTAL_TIMEOUT)
-    return failure is not None and (failure.at_token or (is_waiting and attempt.status == 0))
-
-
-def _completed(world: World) -> Iterator[tuple[Told, Exchange]]:
-    for told in world.told:
-        if told.result is not None and told.result.outcome is Outcome.COMPLETED:
-            yield told, world.of(told.caller.number)[-1]
-
-
-def _is_source(exchange: Exchange, text: str, arguments: str) -> bool:
-    said, parts, _ = exchange.told(spare=2)
-    if exchange.script.body and "".join(p.text for p in exchange.script.pieces) and not said.startswith(text):
-        return False
-    return said.startswith(text) and (parts.startswith(arguments) or _is_same_json(parts, arguments))
-
-
-def _is_same_json(one: str, other: str) -> bool:
-    try:
-        return bool(json.loads(one) == json.loads(other))
-    except ValueError:
-        return False
-
-
-def _is_closed(exchange: Exchange, at: float) -> bool:
-    return exchange.closed_at is not None and exchange.closed_at <= at
-
-
-def _meter(exchange: Exchange) -> Decimal:
-    if not exchange.script.is_billed:
-        return Decimal(0)
-    return (Decimal(exchange.said.prompt) + 2 * Decimal(exchange.said.completion)) / 1_000_000
-
-
-def _label(attempt: Attempt) -> str:
-    if attempt.failure is None:
-        return "ok"
-    return str(attempt.failure.status) if attempt.failure.cause is Cause.STATUS else attempt.failure.cause.value
-
-
-def _is_late(label: str, attempt: Attempt, exchange: Exchange, shape: Shape) -> bool:
-    """Whether a clock ended what was slow: the head, a token before it, or the waits between its bytes."""
-    longest = {"byte_idle_timeout": shape.byte_idle or shape.idle, "idle_timeout": shape.idle}
-    if label == "first_content_timeout":
-        return attempt.latency_ms >= shape.first_content * 1000 - 1
-    return label in longest and exchange.script.waits >= longest[label]
-
-
-@cache
-def _record_schema() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(schema_text("record")))
