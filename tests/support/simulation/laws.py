@@ -186,9 +186,9 @@ def the_bill_is_known_or_unknown(world: World) -> Iterator[str]:
         exchanges = world.of(number)
         sent = [attempt for attempt in attempts_in(world, number) if attempt["cause"] is None or attempt["status"]]
         for record in records:
-            meter = sum((meter(exchange) for exchange in exchanges), Decimal(0))
-            if record["cost_usd"] is not None and Decimal(record["cost_usd"]) != meter:
-                yield f"caller {number}: costs {record['cost_usd']}, the meter says {meter}; {sent}"
+            billed = sum((meter(exchange) for exchange in exchanges), Decimal(0))
+            if record["cost_usd"] is not None and Decimal(record["cost_usd"]) != billed:
+                yield f"caller {number}: costs {record['cost_usd']}, the meter says {billed}; {sent}"
         for attempt, exchange in pairs_of(world, number):
             if attempt.billed is Billed.NONE and exchange.script.is_billed and attempt.failure is not None:
                 yield f"caller {number}: attempt {attempt.number} is said to be free ({exchange.meets})"
