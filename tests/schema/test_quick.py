@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from route_run.schema.keywords import validator_for
 from route_run.schema.quick import _judge_for, is_sound
 from route_run.text import Kind
+from route_run.text.folder import kind_of
 from support.properties import examples
 from support.reading import read
 from support.schema_documents import documents
@@ -26,14 +27,14 @@ def errors_of(name, data):
     return list(validator_for(name).iter_errors(data))
 
 
-@pytest.mark.parametrize("name", ["policy", "pack"])
+@pytest.mark.parametrize("name", ["policy", "pack", "test"])
 def test_the_schemas_use_no_keyword_that_the_fast_lane_does_not_know(name):
     assert _judge_for(name) is not None
 
 
 @pytest.mark.parametrize("path", [*SOUND, *PACKS], ids=lambda path: path.name)
 def test_what_we_ship_takes_the_fast_lane(path):
-    kind = Kind.PACK if path.name.endswith(".pack.yaml") else Kind.POLICY
+    kind = kind_of(path.name)
     document, _ = read(path.read_bytes(), kind)
 
     assert is_sound(kind.value, document.data)

@@ -5,18 +5,18 @@ Why: The engine refuses malformed requests before the policy is asked. A rehears
 Bad:
     # file: policy.yaml
     version: 1
-    # file: limits.test.yaml
+    # file: brief.test.yaml
     version: 1
     rehearsals:
-      - {name: hot, request: {prompt: Hello, parameters: {max_tokens: -1}}, expect: {outcome: refused}}
+      - {name: brief, request: {messages: [{role: system, content: Be brief.}]}, expect: {outcome: refused}}
 
 Good:
     # file: policy.yaml
     version: 1
-    # file: limits.test.yaml
+    # file: brief.test.yaml
     version: 1
     rehearsals:
-      - {name: hot, request: {prompt: Hello, parameters: {max_tokens: 1}}, expect: {outcome: refused}}
+      - {name: brief, request: {messages: [{role: user, content: Be brief.}]}, expect: {outcome: refused}}
 
 Effect: `route-run test` cannot play it.
 
