@@ -173,7 +173,7 @@ def test_what_is_not_enforced_yet_refuses_to_run_and_names_its_line(
 
 # -- secrets ------------------------------------------------------------------------------------------
 
-MISSING = ("FIRST_KEY", "SECOND_URL", "SECOND_KEY", "HOOK_URL")
+MISSING = ("FIRST_KEY", "SECOND_URL", "SECOND_KEY", "HOOK_URL", "HOOK_SECRET")
 
 
 def test_every_missing_name_is_listed_at_once(cli: Commands) -> None:

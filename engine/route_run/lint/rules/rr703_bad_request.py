@@ -5,18 +5,18 @@ Why: The engine refuses malformed requests before the policy is asked. A rehears
 Bad:
     # file: policy.yaml
     version: 1
-    # file: brief.test.yaml
+    # file: blank.test.yaml
     version: 1
     rehearsals:
-      - {name: brief, request: {messages: [{role: system, content: Be brief.}]}, expect: {outcome: refused}}
+      - {name: blank, request: {prompt: " "}, expect: {outcome: refused}}
 
 Good:
     # file: policy.yaml
     version: 1
-    # file: brief.test.yaml
+    # file: blank.test.yaml
     version: 1
     rehearsals:
-      - {name: brief, request: {messages: [{role: user, content: Be brief.}]}, expect: {outcome: refused}}
+      - {name: blank, request: {prompt: Hello}, expect: {outcome: refused}}
 
 Effect: `route-run test` cannot play it.
 
