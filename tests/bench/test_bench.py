@@ -14,7 +14,9 @@ import pytest
     [
         ("requests", "above the bare transport"),
         ("sizes", "routes"),
+        ("lint", "files/s"),
         ("start", "route-run --help"),
+        ("rehearse", "rehearsals a second"),
     ],
 )
 def test_every_part_runs(part: str, says: str) -> None:

@@ -16,15 +16,16 @@ tags:
   desk: {values: [support, sales]}
   tenant: {}
 endpoints:
-  first: {dialect: openai, base_url: "https://first.test/v1", auth: {api_key: "${FIRST_KEY}"}, serves: {m: {}}}
+  first: {dialect: openai, base_url: "https://first.test/v1", auth: {api_key: "${FIRST_KEY}"}, serves: {m: {}, own: {}}}
   second: {dialect: anthropic, base_url: "${SECOND_URL}", auth: {api_key: "${SECOND_KEY}"}, serves: {m: {}}}
 models:
   m: {context_window: 10000, max_output_tokens: 1000, price: {input: 1, output: 2}}
+  own: {context_window: 10000, max_output_tokens: 1000, price: {input: 1, output: 2}}
 upstreams:
   main: {targets: [{endpoint: first, model: m}, {endpoint: second, model: m}], timeouts: {first_content: 1s, idle: 1s}}
-  patient: {targets: [{endpoint: first, model: m}]}
+  patient: {targets: [{endpoint: first, model: own}]}
 guards:
-  codename: {patterns: [{id: zephyr, regex: 'project zephyr', score: 1.0}], then: reject}
+  codename: {patterns: [{id: zephyr, regex: 'project zephyr', score: 1.0, must_match: [project zephyr]}], then: reject}
 bounds:
   baseline: {match: {}, guards: [codename]}
 routes:
@@ -33,7 +34,7 @@ routes:
   data: {upstream: main, callable: true, verify: {json_schema: answer.json}}
   slow: {upstream: patient, callable: true}
 webhooks:
-  ops: {match: {}, events: [completed], url: "${HOOK_URL}"}
+  ops: {match: {}, events: [completed], url: "${HOOK_URL}", secrets: ["${HOOK_SECRET}"]}
 """
 SCHEMA = '{"type": "object", "required": ["answer"]}'
 

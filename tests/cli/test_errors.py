@@ -18,7 +18,7 @@ SIMULATED = ("run", "--simulate", "Hello")
 
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown command": (("rnu",), "There is no command `rnu`. Did you mean `run`?"),
-    "a command like nothing": (("zzzzz",), "Commands: run, lint, explain, audit, init, schema"),
+    "a command like nothing": (("zzzzz",), "Commands: run, lint, rule"),
     "an unknown option": (("run", "Hello", "--simulat"), "--simulate"),
     "an unknown parameter": ((*SIMULATED, "--param", "temprature=1"), "did you mean `temperature`?"),
     "a parameter like nothing": ((*SIMULATED, "--param", "zzzzz=1"), "known: `frequency_penalty`"),
@@ -173,7 +173,7 @@ def test_what_is_not_enforced_yet_refuses_to_run_and_names_its_line(
 
 # -- secrets ------------------------------------------------------------------------------------------
 
-MISSING = ("FIRST_KEY", "SECOND_URL", "SECOND_KEY", "HOOK_URL")
+MISSING = ("FIRST_KEY", "SECOND_URL", "SECOND_KEY", "HOOK_URL", "HOOK_SECRET")
 
 
 def test_every_missing_name_is_listed_at_once(cli: Commands) -> None:

@@ -90,7 +90,7 @@ def test_a_wait_is_told(cli: Commands) -> None:
     ran = cli(*SIMULATED, "--route", "slow", "--fault", "first=429:10ms", "--fault", "first=503")
 
     assert "retry after 0.01 s" in ran.err
-    assert "attempt 2: first/m after " in ran.err
+    assert "attempt 2: first/own after " in ran.err
 
 
 def test_webhooks_that_would_be_told_are_named(cli: Commands) -> None:

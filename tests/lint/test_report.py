@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from route_run.errors import Code, Finding, Label, Position, Severity, Span
-from route_run.lint.report import MAX_LINE_SHOWN, as_json, as_text, finding_as_json, printable, summary
+from route_run.lint.report import MAX_LINE_SHOWN, as_text, finding_as_json, printable, rendered, summary
+from route_run.lint.verdict import Verdict
 from support.properties import examples
 from support.reading import report
 
 GOLDEN = Path(__file__).parent / "golden"
+NOTES = 2
+"""Lines that every finding has below its excerpt: the effect, and where to read more."""
 
 
 def span(line, column, end_column, path="a.yaml", end_line=None):
@@ -27,7 +30,7 @@ def found(where, code=Code.TYPE, **rest):
 
 def excerpt(text, where, **rest):
     """The source line of a finding and the line that underlines it, without the gutter."""
-    _, _, source, marks = as_text([found(where, **rest)], {"a.yaml": text}).splitlines()
+    _, _, source, marks, *_ = as_text([found(where, **rest)], {"a.yaml": text}).splitlines()
     gutter = source.index("| ") + 2
     return source[gutter:], marks[gutter:]
 
@@ -63,12 +66,6 @@ def test_a_report_for_people(policy_of, golden, tmp_path):
     golden(report(loaded, tmp_path / "policy") + "\n", GOLDEN / "report.txt")
 
 
-def test_a_report_for_machines(policy_of, golden, tmp_path):
-    loaded = policy_of(SEVERAL)
-    text = as_json(loaded.findings, len(loaded.reading.documents)).replace(f"{tmp_path / 'policy'}/", "")
-    golden(text + "\n", GOLDEN / "report.json")
-
-
 def test_a_painted_report_is_the_plain_one_with_roles_around_its_parts(policy_of, golden, tmp_path):
     loaded = policy_of("version: 1\nledger: {capture: all}\nbounds: {b: {match: {}, per: tags.t}}\n")
     painted = as_text(loaded.findings, loaded.sources, lambda text, role: f"<{role}>{text}</{role}>")
@@ -77,7 +74,6 @@ def test_a_painted_report_is_the_plain_one_with_roles_around_its_parts(policy_of
 
 def test_no_findings_are_an_empty_report():
     assert as_text([], {}) == ""
-    assert json.loads(as_json([], 3))["summary"] == {"error": 0, "warning": 0, "info": 0, "files": 3}
 
 
 # -- machines ----------------------------------------------------------------------------------------
@@ -86,7 +82,9 @@ def test_no_findings_are_an_empty_report():
 def test_a_finding_as_json_has_every_field_always():
     assert finding_as_json(found(span(2, 3, 5))) == {
         "code": "RR101",
+        "rule": "type",
         "severity": "error",
+        "confidence": "proved",
         "message": "something is wrong",
         "path": "a.yaml",
         "line": 2,
@@ -94,20 +92,28 @@ def test_a_finding_as_json_has_every_field_always():
         "end_line": 2,
         "end_column": 5,
         "help": None,
-        "effect": None,
+        "effect": "the item is left out, and the engine refuses to open the policy",
+        "fix": None,
         "related": [],
     }
 
 
-def test_a_json_report_keeps_texts_as_they_are_and_is_still_json():
+def json_of(policy_of, findings):
+    """A report of just these findings, about a policy of one sound file."""
+    verdict = Verdict(policy_of("version: 1\n"), tuple(findings))
+    return json.loads(rendered("json", verdict, Path("/")))
+
+
+def test_a_json_report_keeps_texts_as_they_are_and_is_still_json(policy_of):
     message = 'ä "quoted" \x1b[31m \u2028 \n :: 😀'
-    (finding,) = json.loads(as_json([found(span(1, 1, 1), message=message)], 1))["findings"]
+    (finding,) = json_of(policy_of, [found(span(1, 1, 1), message=message)])["findings"]
     assert finding["message"] == message
 
 
-def test_counts_are_by_severity():
+def test_counts_are_by_severity(policy_of):
     findings = [found(span(1, 1, 2)), found(span(2, 1, 2)), found(span(3, 1, 2), severity=Severity.WARNING)]
-    assert json.loads(as_json(findings, 2))["summary"] == {"error": 2, "warning": 1, "info": 0, "files": 2}
+    counted = json_of(policy_of, findings)["summary"]
+    assert (counted["error"], counted["warning"], counted["info"], counted["files"]) == (2, 1, 0, 1)
 
 
 ERROR, WARNING, INFO = (found(span(1, 1, 2), severity=severity) for severity in Severity)
@@ -121,7 +127,8 @@ ERROR, WARNING, INFO = (found(span(1, 1, 2), severity=severity) for severity in 
         ([ERROR], 1, "1 error in 1 file"),
         ([ERROR, ERROR, WARNING], 3, "2 errors, 1 warning in 3 files"),
         ([WARNING, WARNING], 2, "2 warnings in 2 files"),
-        ([INFO], 1, "no findings in 1 file"),
+        ([INFO], 1, "1 info in 1 file"),
+        ([INFO, INFO, WARNING], 1, "1 warning, 2 info in 1 file"),
     ],
 )
 def test_a_summary_in_one_line(findings, files, words):
@@ -146,12 +153,12 @@ def test_a_span_over_several_lines_is_underlined_to_the_end_of_its_first():
 def test_a_second_place_is_underlined_in_another_way():
     label = Label(span(1, 1, 2), "first here")
     text = as_text([found(span(2, 1, 2), labels=(label,))], {"a.yaml": "a: 1\na: 2"})
-    assert text.splitlines()[4:] == ["  --> a.yaml:1:1 first here", "1 | a: 1", "  | -"]
+    assert text.splitlines()[4:-NOTES] == ["  --> a.yaml:1:1 first here", "1 | a: 1", "  | -"]
 
 
 def test_the_gutter_is_as_wide_as_the_number_of_the_line():
     lines = as_text([found(span(120, 1, 2))], {"a.yaml": "\n" * 119 + "x"}).splitlines()
-    assert lines[2:] == ["120 | x", "    | ^"]
+    assert lines[2:-NOTES] == ["120 | x", "    | ^"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_the_gutter_is_as_wide_as_the_number_of_the_line():
     ids=["empty", "after-the-end", "blank-line", "other-file"],
 )
 def test_a_place_without_a_text_has_no_excerpt(text, where):
-    assert len(as_text([found(where)], {"a.yaml": text}).splitlines()) == 2
+    assert len(as_text([found(where)], {"a.yaml": text}).splitlines()) == 2 + NOTES
 
 
 LONG = "x" * 200 + "OFFENDER" + "y" * 200
@@ -196,7 +203,7 @@ def test_what_is_underlined_is_what_the_span_covers(text, data):
     start = data.draw(st.integers(0, max(0, len(line) - 1)))
     end = data.draw(st.integers(start, min(len(line), start + 60)))
     out = as_text([found(span(number, start + 1, end + 1))], {"a.yaml": text}).splitlines()
-    if len(out) == 2:
+    if len(out) == 2 + NOTES:
         assert not line.strip()
         return
     gutter = len(f"{number} | ")
@@ -230,7 +237,7 @@ def test_every_line_of_a_report_can_be_printed(message, source):
 
 def test_a_line_break_in_a_message_starts_no_new_line():
     text = as_text([found(span(9, 1, 1), message="x\n::error file=a::fake")], {})
-    assert text.splitlines() == ["error[RR101] x·::error file=a::fake", "  --> a.yaml:9:1"]
+    assert text.splitlines()[:2] == ["error[RR101] x·::error file=a::fake", "  --> a.yaml:9:1"]
 
 
 @pytest.mark.parametrize(("text", "shown"), [("a\tb", "a b"), ("a\x00b", "a·b"), ("ä日😀", "ä日😀"), ("", "")])
@@ -267,3 +274,8 @@ def test_a_secret_of_one_file_blots_nothing_in_another():
     text = as_text([secret, found(span(1, 1, 5, path="b.yaml"))], {"a.yaml": "sk-1", "b.yaml": "mine"})
     assert "mine" in text
     assert "sk-1" not in text
+
+
+def test_a_field_that_takes_secrets_is_blotted_out_each_time_it_stands_in_a_line():
+    text = as_text([found(span(1, 2, 5))], {"a.yaml": '{api_key: "${KEY}", api_key: sk-1, client_secret: sk-2}'})
+    assert '{api_key: "${KEY}", api_key: ****, client_secret: ****}' in text

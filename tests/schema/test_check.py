@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from route_run import schema
-from route_run.lint.report import as_json, as_text
+from route_run.lint.report import as_text, finding_as_json
 from route_run.text import Kind
 from support.reading import checked, codes, fragment, read
 
@@ -28,9 +28,9 @@ def test_a_document_that_is_no_mapping_is_left_to_the_reader():
     assert schema.check(document) == []
 
 
-def test_a_rehearsal_is_not_held_to_the_schema_of_policies():
-    document, _ = read("anything: goes", Kind.TEST)
-    assert schema.check(document) == []
+def test_a_rehearsal_is_held_to_the_schema_of_rehearsals():
+    document, _ = read("version: 1\nroutes: {}\n", Kind.TEST)
+    assert [finding.code.value for finding in schema.check(document)] == ["RR102", "RR103"]
 
 
 ONE_FAULT = [
@@ -186,7 +186,7 @@ def test_a_secret_in_a_document_is_in_no_report_of_it(text):
     findings = checked(source)
     assert any(finding.is_error for finding in findings)
     assert "4711" not in as_text(findings, {"policy.yaml": source})
-    assert "4711" not in as_json(findings, 1)
+    assert "4711" not in repr([finding_as_json(finding) for finding in findings])
 
 
 def test_one_reference_where_a_list_of_them_is_due_is_no_secret():

@@ -130,7 +130,7 @@ def _closed_objects(draw: DrawFn, root: dict[str, Any], node: dict[str, Any]) ->
 
 def _chosen(draw: DrawFn, root: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     """A node with one of the branches that depend on whether a field is there."""
-    if set(node.get("if", ())) != {"required"}:
+    if set(node.get("if", ())) - {"type"} != {"required"}:
         return node
     (key,) = node["if"]["required"]
     if draw(st.booleans()):

@@ -56,6 +56,7 @@ class ScriptedTransport:
         is_simulated: bool = False,
     ) -> None:
         self.is_simulated = is_simulated
+        self.is_free = is_simulated
         self.calls: list[Call] = []
         self.responses: list[ScriptedResponse] = []
         self.is_closed = False

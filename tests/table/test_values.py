@@ -181,3 +181,8 @@ def test_a_set_of_many_values_is_listed_and_searched_alike():
     assert many.finite == frozenset(str(n) for n in range(1000))
     assert "999" in many
     assert "1000" not in many
+
+
+def test_a_made_up_member_avoids_a_prefix_that_made_up_members_usually_have():
+    allowed = ValueSet(absent=False, rest=True) & ~ValueSet.starting_with("other")
+    assert allowed.pick() in allowed

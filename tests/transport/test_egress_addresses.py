@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from route_run.transport.egress import denial, networks
+from route_run.transport.addresses import denial, networks
 
 DENIED = {
     "loopback": "127.0.0.1 127.0.0.53 127.1.2.3 127.255.255.255 ::1",

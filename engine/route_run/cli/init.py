@@ -25,7 +25,7 @@ def command(settings: Settings, folder: Path | None) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise click.UsageError(f"{target} exists and is not an empty folder; nothing was written")
     files = {path.name: path.read_text(encoding="utf-8") for path in sorted(_STARTER.glob("*.yaml"))}
-    files |= {f"{_SCHEMA_FOLDER}/{name}.schema.json": schema_text(name) for name in ("policy", "pack")}
+    files |= {f"{_SCHEMA_FOLDER}/{name}.schema.json": schema_text(name) for name in ("policy", "pack", "test")}
     try:
         for name, text in files.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -9,12 +10,16 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import click
 
 from route_run import __version__
 from route_run.errors import LedgerError, MisuseError, PolicyError, RequestError, UnresolvedReferences
+
+GARBAGE_THRESHOLD = 50_000
+"""How many containers are made before the collector looks for cycles the next time."""
 
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
@@ -24,8 +29,12 @@ EXIT_BROKEN_PIPE = 141
 
 COMMANDS = {
     "run": ("run one prompt through the policy", "run"),
-    "lint": ("check that the policy is valid", "lint"),
+    "lint": ("check that the policy is valid, reachable and safe", "lint"),
+    "rule": ("explain a code of lint", "rule"),
     "explain": ("say where a request would go, and why", "explain"),
+    "test": ("rehearse the policy: what happens when endpoints fail", "test"),
+    "diff": ("say which requests change behaviour between two revisions", "diff"),
+    "show": ("show the policy as a table, a tree or a page", "show"),
     "audit": ("look into the ledger: list, show, cost, verify", "audit"),
     "init": ("write a starter policy", "init"),
     "schema": ("print the JSON Schema of policy files", "schema"),
@@ -100,6 +109,8 @@ def group(ctx: click.Context, policy: tuple[str, ...], ledger: str | None) -> No
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; no exception leaves it."""
+    # starting makes many objects and no garbage: looking through them for cycles costs a tenth of a short command
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
     _open_streams()
     sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
 
@@ -153,7 +164,8 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether errors are to be JSON; told from the arguments, because they may be what is wrong."""
-    return "--json" in arguments or "--events" in arguments
+    formats = [value for option, value in pairwise(arguments) if option == "--format"]
+    return "--json" in arguments or "--events" in arguments or "--format=json" in arguments or "json" in formats
 
 
 def _report(error: Exception, *, wants_json: bool) -> int:

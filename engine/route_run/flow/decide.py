@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from route_run.flow.eligibility import obstacles
 from route_run.flow.outcome import Outcome
 from route_run.flow.parameters import Fitted, Judged, Note, fit, judge
 from route_run.flow.plan import Plan, PlannedTarget, Reason, Snapshot, Stage, Stop
 from route_run.flow.request import PromptRequest
 from route_run.guard import Action, Verdict
-from route_run.policy import Capability, Parameter
 from route_run.table import Attributes, Bound, Route, RoutingTable, Target
 from route_run.text.nearest import listed, nearest
 
@@ -187,29 +187,10 @@ class _Decision:
     # -- their questions -----------------------------------------------------------------------------
 
     def _obstacles(self, target: Target, fitted: Fitted) -> Iterator[str]:
-        if target.drained:
-            yield f"the endpoint `{target.endpoint}` is drained"
-        for need in sorted(self.attributes.needs, key=lambda n: n.value):
-            if need not in target.capabilities:
-                yield f"the model `{target.model}` has no {need.value}"
-            elif not self._is_carried(need, target):
-                yield f"the dialect {target.dialect.value} cannot carry {need.value}"
-        for bound in self.bounds:
-            yield from _broken_labels(bound, target)
-        answer = fitted.values.get(Parameter.MAX_TOKENS, target.max_output_tokens)
-        wanted = self.attributes.prompt_tokens + (answer if isinstance(answer, int) else target.max_output_tokens)
-        if wanted > target.context_window:
-            yield (
-                f"{self.attributes.prompt_tokens} estimated prompt tokens and an answer of {answer} exceed the "
-                f"context window of {target.context_window}"
-            )
-
-    def _is_carried(self, need: Capability, target: Target) -> bool:
-        if need not in target.traits.carries:
-            return False
         wanted = self.request.response_format
         has_schema = wanted is not None and wanted.json_schema is not None
-        return need is not Capability.JSON or has_schema or not target.traits.json_needs_schema
+        down = self.snapshot.down
+        return obstacles(target, fitted, self.attributes, self.bounds, has_schema=has_schema, down=down)
 
     def _no_route(self) -> str:
         routes = [(route.region.misses(self.attributes), route) for route in self.table.matched if route.region]
@@ -225,14 +206,6 @@ class _Decision:
     def _stop(self, outcome: Outcome, stage: Stage, subject: str, message: str) -> NoReturn:
         self._note(stage, subject, message)
         raise _Stopped(Stop(outcome, stage, message))
-
-
-def _broken_labels(bound: Bound, target: Target) -> Iterator[str]:
-    for label, allowed in sorted(bound.labels.items()):
-        value = target.labels.get(label)
-        if value not in allowed:
-            has = f"has {label} {value}" if value is not None else f"has no label {label}"
-            yield f"the endpoint `{target.endpoint}` {has}; the bound `{bound.name}` allows {listed(allowed)}"
 
 
 def _verdict_words(verdict: Verdict) -> str:

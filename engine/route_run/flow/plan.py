@@ -36,9 +36,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a decision knows of the world: ``at`` is the time in seconds since 1970, UTC."""
+    """What a decision knows of the world: ``at`` is the time in seconds since 1970, UTC.
+
+    ``down`` names endpoints that are taken to be down, for the question of what would happen then.
+    """
 
     at: float = 0.0
+    down: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Plan:
             "why": [{"stage": r.stage.value, "subject": r.subject, "text": r.text} for r in self.why],
             "seed": self.seed,
             "at": self.snapshot.at,
+            "down": sorted(self.snapshot.down),
         }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import re2
@@ -72,7 +73,7 @@ def searchable(text: str) -> bytes:
 
 
 class Scanner:
-    """One guard, compiled: every pattern in one set."""
+    """One guard: every pattern in one set, compiled when it is first asked for or prepared."""
 
     def __init__(
         self, guard: str, patterns: Sequence[Pattern], threshold: float, action: Action, destination: str = ""
@@ -82,26 +83,35 @@ class Scanner:
         self.threshold = threshold
         self.action = action
         self.destination = destination
-        self._set = re2.Set.SearchSet(options())
-        for pattern in self.patterns:
-            self._set.Add(pattern.regex)
-        self._set.Add(re2.escape(_SENTINEL))
-        self.problem = "" if self._works() else "the patterns are too large to be searched for together"
 
-    def _works(self) -> bool:
-        """Whether the set fits into its memory: else it cannot be compiled, or finds nothing and says nothing."""
+    @cached_property
+    def _set(self) -> Any:
+        """The compiled set; None when it does not fit into its memory: it would find nothing and say nothing."""
+        found = re2.Set.SearchSet(options())
+        for pattern in self.patterns:
+            found.Add(pattern.regex)
+        found.Add(re2.escape(_SENTINEL))
         try:
-            self._set.Compile()
+            found.Compile()
         except re2.error:
-            return False
-        return bool(self._set.Match(_SENTINEL))
+            return None
+        return found if found.Match(_SENTINEL) else None
+
+    @property
+    def problem(self) -> str:
+        """Why the guard cannot run, in words; empty when it can."""
+        return "the patterns are too large to be searched for together" if self._set is None else ""
+
+    def prepare(self) -> None:
+        """Compile the patterns now, so that no request waits for it."""
+        _ = self._set
 
     def scan(self, texts: Sequence[str]) -> Verdict:
         """The verdict over texts, each alone and all joined by newlines; never raises for a text.
 
         A guard with a ``problem`` cannot run, and rejects.
         """
-        if self.problem:
+        if self._set is None:
             return self._verdict(())
         found: set[int] = set()
         for view in _views(texts):

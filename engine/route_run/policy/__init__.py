@@ -6,6 +6,8 @@ from route_run.policy.decode import decode, sound
 from route_run.policy.dialect import TRAITS, Capability, Dialect, Parameter, Range, Traits
 from route_run.policy.policy import Origin, Policy
 from route_run.policy.reference import Reference, Secret, Where
+from route_run.policy.rehearsal import PlacedRehearsal, decode_rehearsals
+from route_run.policy.rehearsed_names import check_rehearsals
 
 __all__ = [
     "TRAITS",
@@ -15,6 +17,7 @@ __all__ = [
     "Dialect",
     "Origin",
     "Parameter",
+    "PlacedRehearsal",
     "Policy",
     "Range",
     "Reference",
@@ -22,6 +25,8 @@ __all__ = [
     "Traits",
     "Where",
     "check",
+    "check_rehearsals",
     "decode",
+    "decode_rehearsals",
     "sound",
 ]

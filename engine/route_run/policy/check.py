@@ -5,15 +5,16 @@ Decides which references hold. Every finding names the closed set of right answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
-from route_run.errors import Code, Finding, Span
+from route_run.errors import Code, Finding, Fix, Span
 from route_run.policy.condition import Condition
 from route_run.policy.dialect import Parameter, Range
 from route_run.policy.model import BalanceGroup, Guard, Limits, Match, ParameterBound, ParameterRule, RouteTo, Target
 from route_run.policy.policy import Origin, Policy
-from route_run.text.nearest import listed, nearest
+from route_run.text.nearest import listed, nearest, typo_of
+from route_run.text.scalar import as_scalar
 
 Findings = Iterator[Finding]
 
@@ -180,12 +181,29 @@ def _values(policy: Policy, tag: str, condition: Condition, origin: Origin) -> F
     declared = policy.tags.get(tag)
     if declared is None or declared.values is None:
         return
-    for atom in condition.atoms:
-        span = origin.span("match", "tags", tag)
+    for atom, keys in zip(condition.atoms, _places(origin, ("match", "tags", tag)), strict=True):
+        span = origin.span(*keys)
         if atom.is_prefix and not any(value.startswith(atom.text) for value in declared.values):
             yield _undeclared_value(tag, f"{atom.text}…", declared.values, span)
         elif not atom.is_prefix:
             yield from _value(policy, tag, atom.text, span)
+
+
+def _places(origin: Origin, keys: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where the atoms of a condition stand, in their order: the shape of it is that of `condition()`."""
+    written = origin.document.data
+    for key in (*origin.keys, *keys):
+        written = written[key]  # type: ignore[index]  # the condition was decoded from there
+    if isinstance(written, dict):
+        if "not" in written:
+            yield from _places(origin, (*keys, "not"))
+        elif "prefix" in written:
+            yield (*keys, "prefix")
+    elif isinstance(written, list):
+        for index in range(len(written)):
+            yield from _places(origin, (*keys, index))
+    else:
+        yield keys
 
 
 def _value(policy: Policy, tag: str, value: str, span: Span) -> Findings:
@@ -202,16 +220,25 @@ def _undeclared_value(tag: str, value: str, values: tuple[str, ...], span: Span)
         span,
         f"`{value}` is not a declared value of the tag `{tag}`",
         help=f"did you mean `{similar}`? {declared}" if similar else declared,
+        fix=_renaming(span, value, similar, values),
     )
+
+
+def _renaming(span: Span, word: str, similar: str | None, known: Iterable[str], prefix: str = "") -> Fix | None:
+    """A name that may be misspelt; safe where it can be nothing but a slip."""
+    if similar is None or span.start.line != span.end.line:
+        return None
+    is_safe = typo_of(word, known, is_closed=False) == similar
+    return Fix.writing(span, as_scalar(prefix + similar), is_safe=is_safe)
 
 
 def _tag_path(policy: Policy, path: str, span: Span) -> Findings:
     tag = path.removeprefix("tags.")
     if tag not in policy.names["tags"]:
-        yield _undeclared_tag(policy, tag, span)
+        yield _undeclared_tag(policy, tag, span, path.removesuffix(tag))
 
 
-def _undeclared_tag(policy: Policy, tag: str, span: Span) -> Finding:
+def _undeclared_tag(policy: Policy, tag: str, span: Span, prefix: str = "") -> Finding:
     known = policy.names["tags"]
     similar = nearest(tag, known)
     declared = f"declared: {listed(known)}" if known else "no tag is declared; add it to `tags`"
@@ -220,6 +247,7 @@ def _undeclared_tag(policy: Policy, tag: str, span: Span) -> Finding:
         span,
         f"the tag `{tag}` is not declared",
         help=f"did you mean `{similar}`? {declared}" if similar else declared,
+        fix=_renaming(span, tag, similar, known, prefix),
     )
 
 
@@ -234,6 +262,7 @@ def _known(policy: Policy, section: str, name: str, span: Span) -> Findings:
         span,
         f"there is no {section.removesuffix('s')} `{name}`",
         help=f"did you mean `{similar}`? {choice}" if similar else choice,
+        fix=_renaming(span, name, similar, known),
     )
 
 

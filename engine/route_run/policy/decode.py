@@ -5,11 +5,12 @@ Decides which items take part. An item with findings is skipped, but its name st
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from route_run.errors import Code, Finding, Label, Span
+from route_run.errors import Code, Finding, Label, Position, Span
 from route_run.policy.model import Ledger, Pack
 from route_run.policy.policy import SECTIONS, Origin, Policy, digest_of
 from route_run.schema.cut import is_cut
@@ -33,7 +34,7 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
     for document in reading.documents:
         if isinstance(document.data, dict):
             _merge(merged, document)
-    faulty = _Faults(findings)
+    faulty = Faults(findings)
     files = _named_files(merged, faulty)
     decoded = {
         section: {
@@ -60,7 +61,7 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
     """The policy without the items that have an error, so that one fault makes one finding."""
     if not any(finding.is_error for finding in findings):
         return policy
-    faulty = _Faults(findings)
+    faulty = Faults(findings)
     kept: dict[str, dict[str, Any]] = {
         section: {
             name: item
@@ -72,27 +73,33 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
     return replace(policy, **kept)  # type: ignore[arg-type]  # the sections are fields of the same names
 
 
-class _Faults:
+class Faults:
     """Which items have an error within them, or were being read where their document breaks off."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self._spans: dict[str, list[Span]] = {}
+        self._starts: dict[str, list[Position]] = {}
+        self._unread: set[str] = set()
         for finding in findings:
             if finding.is_error:
-                self._spans.setdefault(finding.span.path, []).append(finding.span)
+                self._starts.setdefault(finding.span.path, []).append(finding.span.start)
+                if finding.code is Code.TOO_LARGE and finding.span == Span.of_file(finding.span.path):
+                    self._unread.add(finding.span.path)
+        for starts in self._starts.values():
+            starts.sort()
 
     def in_file(self, document: Document) -> bool:
-        return document.path in self._spans
+        return document.path in self._starts
 
     def touch(self, origin: Origin) -> bool:
-        if is_cut(origin.document, origin.keys):
+        if is_cut(origin.document, origin.keys) or origin.document.path in self._unread:
             return True
-        spans = self._spans.get(origin.document.path)
-        if not spans:
+        starts = self._starts.get(origin.document.path)
+        if not starts:
             return False
         start = origin.key_span().start
         end = max(origin.document.span_of(origin.keys).end, origin.key_span().end)
-        return any(start <= span.start <= end for span in spans)
+        first = bisect_left(starts, start)
+        return first < len(starts) and starts[first] <= end
 
 
 def _merge(merged: _Merged, document: Document) -> None:
@@ -176,14 +183,14 @@ def _merge_pack(merged: _Merged, document: Document, data: dict[str, Any]) -> No
     )
 
 
-def _ledger(merged: _Merged, faulty: _Faults) -> Ledger:
+def _ledger(merged: _Merged, faulty: Faults) -> Ledger:
     origin = merged.origins.get(("ledger", ""))
     if origin is None or not isinstance(merged.ledger, dict) or faulty.touch(origin):
         return Ledger()
     return Ledger.model_validate(merged.ledger)
 
 
-def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
+def _packs(merged: _Merged, faulty: Faults) -> dict[str, Pack]:
     return {
         key: Pack.model_validate(raw)
         for key, raw in merged.packs.items()
@@ -191,7 +198,7 @@ def _packs(merged: _Merged, faulty: _Faults) -> dict[str, Pack]:
     }
 
 
-def _named_files(merged: _Merged, faulty: _Faults) -> dict[tuple[str, str, str], bytes]:
+def _named_files(merged: _Merged, faulty: Faults) -> dict[tuple[str, str, str], bytes]:
     files: dict[tuple[str, str, str], bytes] = {}
     for section, name, keys, file_name in _file_names(merged):
         origin = merged.origins[section, name]

@@ -32,7 +32,7 @@ class Origin:
     """Where an item stands: its document and the keys that lead to it."""
 
     document: Document
-    keys: tuple[str, ...]
+    keys: tuple[str | int, ...]
 
     def span(self, *keys: str | int) -> Span:
         """The span of a value inside the item; of the item's name when no key is given."""

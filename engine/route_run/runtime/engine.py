@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -54,12 +54,14 @@ class Engine:
         transport: Transport | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
+        find_revision: Callable[[Path], str | None] = git_revision,
     ) -> AsyncIterator[Engine]:
         """Open a policy: folders, or what ``load`` made of them.
 
         ``ledger`` is a ledger or a `sqlite:///FILE` URL (default: the environment's ROUTE_RUN_LEDGER, else a
         file in the user's state folder); ``environ`` resolves references (default: the process's);
-        ``transport`` carries calls (default: HTTP); ``seed`` makes ids and jitter repeatable.
+        ``transport`` carries calls (default: HTTP); ``seed`` makes ids and jitter repeatable;
+        ``find_revision`` says which commit a policy folder is of, for the records.
 
         Raises PolicyError for an invalid policy or one that uses what this release does not enforce,
         UnresolvedReferences for missing secrets, LedgerError when the ledger cannot be opened. Closing
@@ -67,6 +69,8 @@ class Engine:
         """
         loaded = policy if isinstance(policy, Loaded) else load([policy] if isinstance(policy, str | Path) else policy)
         table = loaded.table
+        for scanner in table.scanners.values():
+            scanner.prepare()
         if loaded.deferred:
             raise PolicyError(loaded.deferred)
         environment = os.environ if environ is None else environ
@@ -83,7 +87,7 @@ class Engine:
             tasks = await stack.enter_async_context(background_tasks())
             logins = {place.name: Login(place, carrier, tasks, dice.random, resolved.redact) for place in places}
             deliverer = Deliverer(resolved.webhooks, logins, carrier, kept, clock, tasks, dice.random)
-            revision = git_revision(loaded.reading.documents[0].folder)
+            revision = find_revision(loaded.reading.documents[0].folder)
             engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, clock, dice, revision))
             try:
                 yield engine

@@ -159,7 +159,7 @@ class RunningRequest:
             self._route.name,
         )
         self._running = RunningAttempt(
-            number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.is_simulated
+            number, planned, self._route, exchange, started_at=started_at, is_free=self._wiring.transport.is_free
         )
         return self._running
 

@@ -10,12 +10,15 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
-from route_run.errors import Code, Finding, Severity, Span
-from route_run.schema.cut import is_cut
-from route_run.schema.formats import REFERENCE, UNITS, with_unit
-from route_run.text import Document, Kind
+from route_run.errors import Code, Finding, Fix, Severity, Span
+from route_run.schema.cut import MOST_ERRORS, MOST_UNKNOWN, is_cut, too_many
+from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
+from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
+from route_run.schema.quick import is_sound
+from route_run.text import Document
 from route_run.text.nearest import listed, nearest
 
 _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
@@ -23,19 +26,13 @@ _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
 _USER_INFO = re.compile(r"//\S*@")
 """Credentials in a URL: found by the check, so never to be shown by it. A password may hold a `/`."""
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 _OF_ONE_KIND = frozenset(("enum", "const", "x-format"))
 """Keywords that judge a value of the right type; one of another type, or a reference, has its finding already."""
 
 _TYPES = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "`true` or `false`",
-    "null": "nothing",
-}
+    "object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
+    "boolean": "`true` or `false`", "null": "nothing",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +85,20 @@ def _shown(value: Any) -> str:
 
 
 def check(document: Document) -> list[Finding]:
-    """All findings of a document against the schema of its kind; rehearsals have none of their own here."""
-    if document.kind is Kind.TEST or not isinstance(document.data, dict):
+    """All findings of a document against the schema of its kind."""
+    if not isinstance(document.data, dict):
         return []
-    # imported here: a command that reads no policy should not pay for it
+    name = document.kind.value
+    if is_sound(name, document.data):
+        return []
+    # imported here: a sound policy should not pay for it
     from route_run.schema.keywords import validator_for
 
-    name = "pack" if document.kind is Kind.PACK else "policy"
     lines = document.text.splitlines()
-    located = [_locate(document, lines, error) for error in validator_for(name).iter_errors(document.data)]
+    of_schema = list(islice(validator_for(name).iter_errors(document.data), MOST_ERRORS + 1))
+    if len(of_schema) > MOST_ERRORS:
+        return [too_many(document)]
+    located = [_locate(document, lines, error) for error in of_schema]
     errors = list(_to_be_told(located))
     misspelt = _misspelt(errors)
     findings = [
@@ -131,7 +133,8 @@ def _misspelt(errors: Iterable[_Error]) -> _Misspelt:
             known = set(error.node.get("properties", {}))
             free = known - set(error.instance)
             unknown = [key for key in error.instance if key not in known]
-            found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in unknown}
+            looked_at = unknown[:MOST_UNKNOWN]
+            found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in looked_at}
     return found
 
 
@@ -189,14 +192,24 @@ def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterato
     place = f" in {error.where}" if error.keys else ""
     known = listed(error.node.get("properties", {}))
     for key, similar in unknown.items():
+        span = error.document.span_of_key((*error.keys, key))
         yield Finding(
             Code.UNKNOWN_FIELD,
-            error.document.span_of_key((*error.keys, key)),
+            span,
             f"unknown field `{key}`{place}",
             help=f"a similar field exists: `{similar}`" if similar else f"known fields: {known}",
+            fix=renaming(span, key, similar, set(error.node.get("properties", {})) - set(error.instance)),
         )
         if similar and _takes_secret(error.node["properties"][similar]) and _may_be_secret(error.instance[key]):
             yield _literal_secret((*error.keys, similar), error.document.span_of((*error.keys, key)))
+    rest = [key for key in error.instance if key not in error.node.get("properties", {}) and key not in unknown]
+    if rest:
+        yield Finding(
+            Code.UNKNOWN_FIELD,
+            error.document.span_of_key((*error.keys, rest[0])),
+            f"{len(rest):,} more unknown fields{place} from here on",
+            help=f"known fields: {known}",
+        )
 
 
 def _takes_secret(node: Mapping[str, Any]) -> bool:
@@ -241,10 +254,13 @@ def _wrong_type(error: _Error) -> Finding:
         return _literal_secret(error.keys, span)
     if error.node.get("x-quote") and isinstance(error.instance, bool | int | float):
         message = f"values are compared as text; {error.shown} is not text"
-        return Finding(Code.TYPE, span, message, help=f'quote it: `"{error.written}"`')
+        quoted = f'"{error.written}"'
+        return Finding(Code.TYPE, span, message, help=f"quote it: `{quoted}`", fix=Fix.writing(span, quoted))
     types = error.expected if isinstance(error.expected, list) else [error.expected]
     wanted = " or ".join(_TYPES[name] for name in types)
-    return Finding(Code.TYPE, span, f"{error.where} is {wanted}, not {error.shown}", help=_type_help(error, types))
+    message = f"{error.where} is {wanted}, not {error.shown}"
+    fix = None if "x-secret" in error.node else retyping(span, error.instance, error.written, types)
+    return Finding(Code.TYPE, span, message, help=_type_help(error, types), fix=fix)
 
 
 def _type_help(error: _Error, types: list[str]) -> str:
@@ -257,7 +273,7 @@ def _type_help(error: _Error, types: list[str]) -> str:
         return "write `{}` for an empty mapping, or remove the key"
     if value is None:
         return "give it a value, or remove the key"
-    if isinstance(value, str) and _NUMBER.match(value) and {"number", "integer"} & set(types):
+    if isinstance(value, str) and NUMBER.match(value) and {"number", "integer"} & set(types):
         return "write the number without quotes"
     if value in ("true", "false") and "boolean" in types:
         return "write the truth value without quotes"
@@ -275,22 +291,28 @@ def _not_allowed(error: _Error) -> Finding:
         _value_span(error),
         f"{error.shown} is not a value of {error.where}",
         help=f"did you mean `{similar}`? {choice}" if similar and len(words) > 1 else choice,
+        fix=None if error.is_name else choosing(_value_span(error), error.instance, similar, words),
     )
 
 
 def _bad_unit(error: _Error) -> Finding:
-    unit = error.node["x-unit"]
+    unit, span = error.node["x-unit"], _value_span(error)
     example, expected = UNITS[unit]
     is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-    is_digits = isinstance(error.instance, str) and _NUMBER.match(error.instance)
+    is_digits = isinstance(error.instance, str) and NUMBER.match(error.instance)
     if is_number or is_digits:
+        meant = with_unit(unit, error.instance, str(error.keys[-1]))
         return Finding(
             Code.UNIT,
-            _value_span(error),
+            span,
             f"{error.shown} has no unit",
-            help=f"write `{with_unit(unit, error.instance)}` if that is meant: {expected}",
+            help=f"write `{meant}` if that is meant: {expected}",
+            fix=Fix.writing(span, meant, is_safe=has_one_unit(unit, error.keys[-1], error.instance)),
         )
-    return Finding(Code.UNIT, _value_span(error), f"{error.shown} is not {expected}", help=f"write it like `{example}`")
+    ours = respelled(unit, error.instance) if isinstance(error.instance, str) else None
+    fix = None if ours is None else Fix.writing(span, ours)
+    help_text = f"write it like `{example}`" if ours is None else f"write `{ours}`"
+    return Finding(Code.UNIT, span, f"{error.shown} is not {expected}", help=help_text, fix=fix)
 
 
 def _bad_format(error: _Error) -> Finding:

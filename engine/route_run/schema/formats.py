@@ -35,11 +35,60 @@ _OWN_HEADERS = frozenset(
 )
 
 
-def with_unit(unit: str, value: object) -> str:
+SECONDS_AT_MOST = 500
+"""Bare durations below are seconds; from here on somebody may have meant milliseconds."""
+
+
+def with_unit(unit: str, value: object, field: str = "") -> str:
     """What a bare number was probably meant to say; a share below 1 was meant as a fraction."""
+    if unit == "duration" and field == "retention":
+        return f"{value}d"
+    if unit == "duration" and float(str(value)) >= SECONDS_AT_MOST:
+        return f"{value}ms"
     if unit == "share" and 0 < float(str(value)) < 1:
         value = f"{float(str(value)) * 100:g}"
     return _BARE_NUMBER_UNIT[unit].format(value)
+
+
+_SPELLED = {
+    "duration": {
+        "ms": "ms msec msecs millisecond milliseconds",
+        "s": "s sec secs second seconds",
+        "min": "min mins minute minutes",
+        "h": "h hr hrs hour hours",
+        "d": "d day days",
+    },
+    "share": {"%": "% percent pct"},
+    "rate": {
+        "/s": "/s /sec /second rps",
+        "/min": "/min /minute rpm tpm",
+        "/h": "/h /hr /hour rph",
+        "/day": "/day /d rpd",
+    },
+    "spend": {
+        " USD/h": "usd/h usd/hour $/h $/hour",
+        " USD/day": "usd/day usd/d $/day $/d",
+        " USD/month": "usd/month $/month",
+    },
+}
+_QUANTITY = re.compile(
+    r"\$?\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<thousands>[kKM](?![A-Za-z]))?\s*(?P<unit>[^0-9]*)\Z"
+)
+
+
+def respelled(unit: str, text: str) -> str | None:
+    """A quantity whose unit is written in another way than ours, in ours; None when it is not sure what is meant."""
+    found = _QUANTITY.match(text.strip())
+    if found is None or (found["thousands"] and unit != "rate"):
+        return None
+    word = "".join(found["unit"].split()).casefold()
+    if text.strip().startswith("$"):
+        word = f"usd{word.removeprefix('usd')}"
+    thousands = (found["thousands"] or "").replace("K", "k")
+    for ours, theirs in _SPELLED[unit].items():
+        if word in theirs.split():
+            return f"{found['number']}{thousands}{ours}"
+    return None
 
 
 def url(text: str) -> str | None:

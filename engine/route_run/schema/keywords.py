@@ -24,6 +24,7 @@ from route_run.schema.store import schema
 
 type_ = Draft202012Validator.VALIDATORS["type"]
 pattern_ = Draft202012Validator.VALIDATORS["pattern"]
+items_ = Draft202012Validator.VALIDATORS["items"]
 
 
 def _type(validator: Any, types: Any, instance: Any, node: Any) -> Iterator[ValidationError]:
@@ -44,6 +45,11 @@ def _pattern(validator: Any, pattern: str, instance: Any, node: Any) -> Iterator
     if isinstance(instance, str) and instance.endswith("\n"):
         instance += "\x00"  # `$` must not match before a line break
     yield from pattern_(validator, pattern, instance, node)
+
+
+def _items(validator: Any, items: Any, instance: Any, node: Any) -> Iterator[ValidationError]:
+    if not isinstance(instance, list) or len(instance) <= node.get("maxItems", len(instance)):
+        yield from items_(validator, items, instance, node)  # a list that is too long has its finding
 
 
 def _secret(validator: Any, wanted: Any, instance: Any, node: Any) -> Iterator[ValidationError]:
@@ -86,6 +92,7 @@ def validator_for(name: str) -> Any:
         {
             "type": _type,
             "pattern": _pattern,
+            "items": _items,
             "uniqueItems": _unique,
             "x-secret": _secret,
             "x-format": _format,

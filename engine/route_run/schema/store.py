@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SCHEMA_NAMES = ("policy", "pack", "record")
+SCHEMA_NAMES = ("policy", "pack", "test", "record", "findings")
 """The schemas of language version 1, by name."""
 
 _PACKAGED = Path(__file__).parents[1] / "schemas"

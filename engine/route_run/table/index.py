@@ -41,7 +41,7 @@ class Pins:
 
     def near(self, region: Region) -> Sequence[int] | None:
         """Entries that may share a request with a region, by its most telling dimension; None: all of them."""
-        pins = pins_of(region)
+        pins = {dimension: values for dimension, values in pins_of(region).items() if dimension in self.open}
         if not pins:
             return None
         best = min(pins, key=lambda d: len(self.open[d]) + sum(len(self.filed[d].get(v, ())) for v in pins[d]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from route_run import policy as policies
 from route_run import schema
 from route_run.errors import Code, Finding, PolicyError
+from route_run.policy import PlacedRehearsal
 from route_run.table.compile import compile_policy
 from route_run.table.table import RoutingTable
 from route_run.text import Reading, read_folders
@@ -16,11 +17,15 @@ from route_run.text import Reading, read_folders
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading found: ``partial`` is the table of all that could be compiled, findings or not."""
+    """What loading found: ``partial`` is the table of all that could be compiled, findings or not.
+
+    ``rehearsals`` are those that could be decoded.
+    """
 
     reading: Reading
     findings: tuple[Finding, ...]
     partial: RoutingTable
+    rehearsals: tuple[PlacedRehearsal, ...] = ()
 
     @property
     def table(self) -> RoutingTable:
@@ -45,13 +50,17 @@ class Loaded:
         return {document.path: document.text for document in self.reading.documents}
 
 
-def load(folders: Sequence[Path | str]) -> Loaded:
+def load(folders: Sequence[Path | str], instead: Mapping[Path, bytes] | None = None) -> Loaded:
     """Read, check and compile policy folders as one policy; never raises for what is in them.
 
     Every phase runs on whatever the phases before it could make of the policy, so all findings come
-    at once, in the order of their places.
+    at once, in the order of their places. ``instead`` holds what to take for the content of some files.
     """
-    reading = read_folders([Path(folder) for folder in folders])
+    return load_reading(read_folders([Path(folder) for folder in folders], instead=instead))
+
+
+def load_reading(reading: Reading) -> Loaded:
+    """Check and compile documents that have been read; never raises for what is in them."""
     findings = list(reading.findings)
     for document in reading.documents:
         findings += schema.check(document)
@@ -60,5 +69,7 @@ def load(folders: Sequence[Path | str]) -> Loaded:
     findings += policies.check(policy)
     compiled = compile_policy(policies.sound(policy, findings))
     findings += compiled.findings
+    rehearsals = policies.decode_rehearsals(reading, findings)
+    findings += policies.check_rehearsals(policy, rehearsals)
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.order)
-    return Loaded(reading, tuple(ordered), compiled.table)
+    return Loaded(reading, tuple(ordered), compiled.table, rehearsals)

@@ -8,6 +8,7 @@ is computed, never sampled.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -46,18 +47,36 @@ class ValueSet:
         return cls(absent, False, (), tuple(sorted((value, True) for value in set(values))))
 
     @classmethod
+    def any_of(cls, sets: Iterable[ValueSet]) -> ValueSet:
+        """The union of many sets, in one go for those of single texts."""
+        texts: list[str] = []
+        together, absent = cls.nothing(), False
+        for one in sets:
+            if one.rest or one.prefixes:
+                together |= one
+            else:
+                texts += [text for text, _ in one.exact]
+                absent |= one.absent
+        return together | cls.of(texts, absent=absent)
+
+    @classmethod
     def starting_with(cls, prefix: str) -> ValueSet:
         return cls(absent=False, rest=False, prefixes=((prefix, True),))
 
     def __contains__(self, value: str | None) -> bool:
         if value is None:
             return self.absent
-        for text, inside in self.exact:
-            if text == value:
-                return inside
+        at = bisect_left(self.exact, value, key=_text)
+        if at < len(self.exact) and self.exact[at][0] == value:
+            return self.exact[at][1]
         return self.by_prefix(value)
 
     def __and__(self, other: ValueSet) -> ValueSet:
+        if self is other or other.is_everything:
+            return self
+        few, many = (self, other) if len(self.exact) <= len(other.exact) else (other, self)
+        if not few.rest and not few.prefixes:  # a few texts are asked one by one, however large the other set is
+            return ValueSet.of((text for text, _ in few.exact if text in many), absent=few.absent and many.absent)
         return _combined(self, other, lambda a, b: a and b)
 
     def __or__(self, other: ValueSet) -> ValueSet:
@@ -139,6 +158,10 @@ class ValueSet:
         return self.rest
 
 
+def _text(rule: tuple[str, bool]) -> str:
+    return rule[0]
+
+
 def from_condition(condition: Condition) -> ValueSet:
     """The set a written condition allows; absence belongs to `not` and `present: false` only."""
     if condition.present is not None:
@@ -157,7 +180,14 @@ def _combined(a: ValueSet, b: ValueSet, operation: Callable[[bool, bool], bool])
     by_prefix = {p: operation(a.by_prefix(p), b.by_prefix(p)) for p in prefixes}
     kept = _needed_prefixes(by_prefix, rest)
     cones = ValueSet(False, rest, kept)
-    exact = {text: operation(text in a, text in b) for text in texts}
+    named_a, named_b = dict(a.exact), dict(b.exact)
+    exact = {
+        text: operation(
+            named_a[text] if text in named_a else a.by_prefix(text),
+            named_b[text] if text in named_b else b.by_prefix(text),
+        )
+        for text in texts
+    }
     exceptions = tuple(sorted((text, inside) for text, inside in exact.items() if cones.by_prefix(text) != inside))
     return ValueSet(operation(a.absent, b.absent), rest, kept, exceptions)
 

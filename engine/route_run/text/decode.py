@@ -12,6 +12,10 @@ from route_run.errors import Code, Finding, Position, Span
 _HIDDEN_LINE_BREAK = re.compile("[\x85\u2028\u2029]")
 """Ends a line in YAML 1.1 (libyaml), but not in YAML 1.2 (section 5.4), git and many editors."""
 
+MOST_DIVIDERS = 60_000
+"""Characters that part values: with more of them a file has more values than a document may, or hides them."""
+_DIVIDERS = ("\n", ",", "[", "{")
+
 
 def decode(source: bytes, path: str, most: int) -> str | Finding:
     """The text of a file of at most ``most`` bytes, without its byte order mark, or why there is none."""
@@ -38,6 +42,13 @@ def decode(source: bytes, path: str, most: int) -> str | Finding:
             _span_after(text[: hidden.start()], path),
             f"the character U+{number:04X} ends a line for some readers of YAML and not for others",
             help=f"remove it, or write `\\u{number:04x}` in double quotes",
+        )
+    if (marks := sum(map(text.count, _DIVIDERS))) > MOST_DIVIDERS:
+        return Finding(
+            Code.TOO_LARGE,
+            Span.of_file(path),
+            f"the file has {marks:,} line breaks, commas and brackets; a document has at most {MOST_DIVIDERS:,}",
+            help="split it into several files",
         )
     return text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -53,16 +53,22 @@ class _Entry:
         return self.path.relative_to(self.folder).as_posix()
 
 
-def read_folders(paths: Sequence[Path], limits: Limits = Limits()) -> Reading:
-    """Read policy folders (or single files) as one policy; never raises for what is in them."""
+def read_folders(
+    paths: Sequence[Path], limits: Limits = Limits(), instead: Mapping[Path, bytes] | None = None
+) -> Reading:
+    """Read policy folders (or single files) as one policy; never raises for what is in them.
+
+    ``instead`` holds what to take for the content of some files; one that lies in a folder need not exist.
+    """
+    contents = dict(instead or {})
     documents: list[Document] = []
     refused: list[Finding] = []
     findings: list[Finding] = []
-    for entry in _entries(paths, refused):
+    for entry in _entries(paths, refused, contents):
         if entry.problem is not None:
             refused.append(entry.problem)
             continue
-        document, problems = _read(entry, limits)
+        document, problems = _read(entry, limits, contents.get(entry.path))
         documents.append(document)
         findings.extend(problems)
     return Reading(tuple(documents), (*refused, *findings), bool(refused))
@@ -97,12 +103,12 @@ def kind_of(name: str) -> Kind:
     return Kind.POLICY
 
 
-def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]:
+def _entries(paths: Sequence[Path], findings: list[Finding], contents: Mapping[Path, bytes]) -> Iterator[_Entry]:
     seen: set[Path] = set()
     for root in paths:
         before = len(findings)
         try:
-            found = _found(root, findings)
+            found = _with_new(root, _found(root, findings, contents), contents)
             home = found[0].folder.resolve() if found else root
         except OSError as error:
             findings.append(_unreadable(root, error))
@@ -124,13 +130,20 @@ def _entries(paths: Sequence[Path], findings: list[Finding]) -> Iterator[_Entry]
         yield from new.values()
 
 
-def _found(root: Path, findings: list[Finding]) -> list[_Entry]:
+def _with_new(root: Path, found: list[_Entry], contents: Mapping[Path, bytes]) -> list[_Entry]:
+    """The entries of a folder and those that only ``contents`` has, in the order of their names."""
+    there = {entry.path for entry in found}
+    new = [path for path in contents if path not in there and root in path.parents and _is_meant(path.name)]
+    return sorted((*found, *(_entry(root, path) for path in new)), key=lambda e: e.name) if new else found
+
+
+def _found(root: Path, findings: list[Finding], contents: Mapping[Path, bytes]) -> list[_Entry]:
     if root.is_symlink():
         findings.append(
             _refused(Code.SYMLINK, root, "a symbolic link is refused as a policy folder", "name the folder itself")
         )
         return []
-    if root.is_file():
+    if root.is_file() or root in contents:
         return [_entry(root.parent, root)]
     if not root.exists():
         findings.append(
@@ -173,11 +186,11 @@ def _entry(root: Path, path: Path) -> _Entry:
     return _Entry(root, path)
 
 
-def _read(entry: _Entry, limits: Limits) -> tuple[Document, list[Finding]]:
+def _read(entry: _Entry, limits: Limits, content: bytes | None) -> tuple[Document, list[Finding]]:
     kind = kind_of(entry.path.name)
     shown = str(entry.path)
     try:
-        content = _bytes_of(entry.path, limits)
+        content = _bytes_of(entry.path, limits) if content is None else content
     except OSError as error:
         document = Document(shown, entry.name, entry.folder, kind, "", None, (0, 0, 0, 0), complete=False)
         return document, [_unreadable(entry.path, error)]

@@ -7,6 +7,7 @@ checked before anything is constructed, so a hostile file costs no more than rea
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from route_run.errors import Code, Finding, Label, Position, Severity, Span
+from route_run.errors import Code, Edit, Finding, Fix, Label, Position, Severity, Span
 from route_run.text.decode import decode
 from route_run.text.document import JSON, Document, Kind, Marks, Place
 from route_run.text.nearest import short
@@ -23,7 +24,7 @@ from route_run.text.scalar import Odd, resolve
 from route_run.text.syntax import explain_syntax
 
 # libyaml's parser where the wheel has it; the same events from the pure one elsewhere.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class _Builder:
         """Build data and marks from a text; false when reading had to stop early."""
         self._lines = text.splitlines()
         try:
-            for event in yaml.parse(text, Loader=_LOADER):
+            for event in yaml.parse(text, Loader=LOADER):
                 handler = self._handlers.get(event.__class__)
                 if handler is not None:
                     handler(event)
@@ -227,10 +228,13 @@ class _Builder:
         meaning = resolve(key)
         if isinstance(meaning, Odd):
             if meaning.severity is Severity.ERROR:
-                self._note(meaning.code, place, meaning.message, f'write `"{short(key)}"`')
+                help_text = f'write `"{short(key)}"`'
+                self._note(meaning.code, place, meaning.message, help_text, fix=self._quoting(key, place))
             return
         kind = "null" if meaning is None else type(meaning).__name__
-        self._note(Code.KEY, place, f"a key is text; `{short(key)}` is {kind} here", f'quote it: `"{short(key)}"`')
+        message = f"a key is text; `{short(key)}` is {kind} here"
+        fix = self._quoting(key, place) if key else None
+        self._note(Code.KEY, place, message, f'quote it: `"{short(key)}"`', fix=fix)
 
     def _complex_key(self, parent: _Frame, place: Place) -> None:
         line = self._lines[place[0]] if place[0] < len(self._lines) else ""
@@ -253,7 +257,8 @@ class _Builder:
         value = resolve(event.value)
         if not isinstance(value, Odd):
             return value
-        self._note(value.code, place, value.message, value.help, severity=value.severity)
+        fix = None if value.quoting is None else self._quoting(event.value, place, is_safe=value.quoting)
+        self._note(value.code, place, value.message, value.help, severity=value.severity, fix=fix)
         if value.severity is Severity.ERROR:
             self.flaws.add(place[:2])
         return value.value
@@ -349,13 +354,18 @@ class _Builder:
         help_text: str,
         labels: tuple[Label, ...] = (),
         severity: Severity = Severity.ERROR,
+        fix: Fix | None = None,
     ) -> None:
         if len(self.findings) >= self.limits.findings:
             more = f"more than {self.limits.findings} findings in this file"
             effect = "nothing after this point of the file is read"
             self.findings.append(Finding(Code.TOO_LARGE, self._span(place), more, help="mend those", effect=effect))
             raise _CapReached
-        self.findings.append(Finding(code, self._span(place), message, severity, labels, help_text))
+        self.findings.append(Finding(code, self._span(place), message, severity, labels, help_text, fix=fix))
+
+    def _quoting(self, token: str, place: Place, *, is_safe: bool = True) -> Fix:
+        written = json.dumps(token, ensure_ascii=False)
+        return Fix(f"write `{short(written)}`", (Edit(self._span(place), written),), is_safe)
 
 
 def _place(event: Any) -> Place:

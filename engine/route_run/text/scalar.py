@@ -7,6 +7,7 @@ followed where every reader agrees; tokens that YAML 1.1 readers take otherwise 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -36,18 +37,28 @@ _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _OTHER_BASE = re.compile(r"[-+]?0(?:b[01_]+|x[0-9a-fA-F_]+|o[0-7_]+)\Z")
 _ZEROS_OR_UNDERSCORES = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@-]*\Z")
 _COULD_BE_SPECIAL = frozenset("0123456789+-.~nNtTfFyYoO")
 
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A scalar that has to be written differently; ``value`` is what goes on being used."""
+    """A scalar that has to be written differently; ``value`` is what goes on being used.
+
+    ``quoting`` says whether quoting it keeps its meaning (True), may be what is meant (False), or mends nothing.
+    """
 
     value: str
     code: Code
     message: str
     help: str
     severity: Severity = Severity.ERROR
+    quoting: bool | None = None
+
+
+def as_scalar(text: str) -> str:
+    """A text as a YAML scalar that means just this text, in whatever place: plain, else in double quotes."""
+    return text if _PLAIN.match(text) and resolve(text) == text else json.dumps(text, ensure_ascii=False)
 
 
 Scalar: TypeAlias = "None | bool | int | float | str"
@@ -73,6 +84,7 @@ def _ambiguous_boolean(token: str) -> Odd:
         Code.AMBIGUOUS_SCALAR,
         f"`{token}` is text in YAML 1.2 but {meaning} to many YAML readers",
         f'write `{meaning}` for the truth value, or `"{token}"` for the text',
+        quoting=False,
     )
 
 
@@ -102,6 +114,7 @@ def _odd_number(token: str) -> str | Odd:
             Code.AMBIGUOUS_SCALAR,
             f"`{shown}` is text in YAML 1.2 but a base-60 number to many YAML readers",
             f'write `"{shown}"`',
+            quoting=True,
         )
     if _OTHER_BASE.match(token) or _ZEROS_OR_UNDERSCORES.match(token):
         return Odd(
@@ -109,6 +122,7 @@ def _odd_number(token: str) -> str | Odd:
             Code.AMBIGUOUS_SCALAR,
             f"`{shown}` is read as different numbers by different YAML readers",
             f'write a plain decimal number, or `"{shown}"` for the text',
+            quoting=False,
         )
     if _DATE.match(token):
         return Odd(
@@ -117,5 +131,6 @@ def _odd_number(token: str) -> str | Odd:
             f"`{shown}` is text here but a date to many YAML readers",
             f'write `"{shown}"`',
             Severity.WARNING,
+            quoting=True,
         )
     return token

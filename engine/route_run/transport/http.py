@@ -19,7 +19,8 @@ import httpx2
 
 from route_run import __version__
 from route_run.flow.failure import Cause
-from route_run.transport.egress import GuardedNetwork, networks
+from route_run.transport.addresses import networks
+from route_run.transport.egress import GuardedNetwork
 from route_run.transport.seam import Call, Response, TransportError, Way
 
 MAX_CONNECTIONS = 1000
@@ -36,6 +37,7 @@ class HttpTransport:
     """Carries calls over HTTP/1.1; ``ways`` are those of all destinations by name."""
 
     is_simulated = False
+    is_free = False
 
     def __init__(self, ways: Mapping[str, Way]) -> None:
         self._ways = ways

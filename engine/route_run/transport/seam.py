@@ -67,10 +67,11 @@ class Transport(Protocol):
     """Carries calls. One transport serves inference, tokens and webhooks alike.
 
     ``is_simulated`` says that nothing leaves the process: no reference is resolved for it, and records
-    are marked.
+    are marked. ``is_free`` says that its answers cost nothing: records show 0 instead of a price.
     """
 
     is_simulated: bool
+    is_free: bool
 
     async def send(self, call: Call) -> Response:
         """Send a call and wait for the head of its answer; raises TransportError."""

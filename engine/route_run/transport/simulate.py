@@ -84,6 +84,7 @@ class SimulatedTransport:
     """Answers every call in this process. Several faults of one endpoint come in their order, the last for good."""
 
     is_simulated = True
+    is_free = True
 
     def __init__(self, table: RoutingTable, faults: Mapping[str, Sequence[Fault]] | None = None) -> None:
         self._table = table
@@ -116,7 +117,7 @@ class SimulatedTransport:
         speaks = codec(self._table.policy.endpoints[call.destination].dialect)
         wanted = speaks.decode_request(call.request.body)
         fault = self._next_fault(call.destination)
-        answer = self._answer(call, wanted)
+        answer = usual_answer(self._table, call, wanted)
         if fault is not None:
             return await _failing(fault, call, speaks, wanted, answer)
         return _answering(speaks, wanted, answer)
@@ -127,12 +128,18 @@ class SimulatedTransport:
             return None
         return sequence.pop(0) if len(sequence) > 1 else sequence[0]
 
-    def _answer(self, call: Call, wanted: ModelCall) -> Answer:
-        route = self._table.routes.get(call.route)
-        checked = route.output_check if route is not None else None
-        text = checked.sample() if checked is not None else f"Simulated answer from {call.destination}."
-        usage = Usage(_tokens(wanted.messages), -(-len(text.encode()) // BYTES_PER_TOKEN))
-        return Answer(text=text, usage=usage, model=wanted.model)
+
+def usual_answer(table: RoutingTable, call: Call, wanted: ModelCall) -> Answer:
+    """What an endpoint says when nobody wrote what: what the route's output check asks for, else who it is."""
+    route = table.routes.get(call.route)
+    checked = route.output_check if route is not None else None
+    text = checked.sample() if checked is not None else f"Simulated answer from {call.destination}."
+    return Answer(text=text, usage=usual_usage(wanted, text), model=wanted.model)
+
+
+def usual_usage(wanted: ModelCall, text: str) -> Usage:
+    """The usage that the sizes of a prompt and its answer suggest."""
+    return Usage(_tokens(wanted.messages), -(-len(text.encode()) // BYTES_PER_TOKEN))
 
 
 def _tokens(messages: Iterable[Message]) -> int:

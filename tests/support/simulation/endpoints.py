@@ -22,6 +22,7 @@ class Endpoints:
     """All endpoints and token endpoints of a world, behind the seam of the transport."""
 
     is_simulated = False
+    is_free = False
 
     def __init__(self, world: World) -> None:
         self.is_closed = False
