@@ -110,9 +110,9 @@ class Exchange:
         pieces = self._decoder.feed(chunk) if chunk else self._decoder.finish()
         if pieces:
             self._given_at = anyio.current_time()
-        if any(isinstance(piece, Content | ToolPiece) for piece in pieces):
-            self._content_deadline = anyio.current_time() + self._clocks.idle
-            self._content_cause = Cause.IDLE_TIMEOUT
+            if any(isinstance(piece, Content | ToolPiece) for piece in pieces):
+                self._content_deadline = self._given_at + self._clocks.idle
+                self._content_cause = Cause.IDLE_TIMEOUT
         return pieces
 
     def told(self, text: str, most: int = MAX_ERROR_TEXT) -> str:
