@@ -17,6 +17,9 @@ from support.policies import write_policy
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the proofs that take minutes")
+    parser.addoption("--seeds", type=int, help="how many simulated worlds to play (2,000; with --long 20,000)")
+    parser.addoption("--seed", type=int, help="play one simulated world and print what happened in it")
+    parser.addoption("--soak", type=float, default=1.0, help="minutes that the soak test of --long runs")
     parser.addoption("--fuzz", type=int, metavar="COUNT", help="how many broken policies the fuzz test of lint makes")
     parser.addoption("--update-goldens", action="store_true", help="write golden files anew instead of comparing")
 

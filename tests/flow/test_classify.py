@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from route_run.flow.classify import classify
+from route_run.flow.classify import classify, is_known_code
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
 
 with (Path(__file__).parent / "classify.csv").open(newline="", encoding="utf-8") as table:
@@ -124,3 +124,23 @@ def test_letters_of_codes_and_words_may_be_small_or_capital(failure):
         shouted.may_retry,
     )
     assert classify(shouted) == classify(whispered)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "overloaded_error",
+        "SLOW_DOWN",
+        "billing_hard_limit_reached",
+        "context_length_exceeded",
+        "refusal",
+        "invalid_model",
+    ],
+)
+def test_a_code_that_means_something_is_known_in_any_letters(code):
+    assert is_known_code(code)
+
+
+@pytest.mark.parametrize("code", ["", "flux_capacitor", "overloaded_error ", "500"])
+def test_any_other_code_is_not(code):
+    assert not is_known_code(code)

@@ -156,6 +156,13 @@ FORMS = {
         },
         60.0,
     ),
+    "anthropic-tokens": (
+        {
+            "anthropic-ratelimit-tokens-remaining": "0",
+            "anthropic-ratelimit-tokens-reset": "2026-11-23T08:31:59Z",
+        },
+        15.0,
+    ),
     "anthropic-input-tokens": (
         {
             "anthropic-ratelimit-input-tokens-remaining": "0",

@@ -174,6 +174,11 @@ MOVES = {
     "reconnect-without-spare": (replace(FRESH, spare=0), happened(STALE), Send(0, reconnect=True)),
     "refresh-without-spare": (replace(FRESH, spare=0), happened(EXPIRED), Send(0, refresh=True)),
     "same-again-after-a-backoff": (FRESH, happened(status(500)), Send(0, after=0.1)),
+    "misdirected-is-asked-again-on-another-connection": (
+        FRESH,
+        happened(status(421)),
+        Send(0, after=0.1, reconnect=True),
+    ),
     "same-again-without-dice": (FRESH, happened(status(500), dice=0.0), Send(0, after=0.0)),
     "same-again-when-the-server-says": (FRESH, happened(status(500, retry_after=7.0)), Send(0, after=7.0)),
     "same-again-at-the-last": (LAST, happened(status(500)), Send(2, after=0.1)),
@@ -215,6 +220,11 @@ MOVES = {
         Outcome.FAILED,
     ),
     "rate-limited-for-too-long-fails": (LAST, happened(status(429, retry_after=59.5)), Outcome.FAILED),
+    "rate-limited-until-the-very-end-fails": (
+        LAST,
+        happened(status(429, retry_after=59.0), dice=0.0),
+        Outcome.FAILED,
+    ),
     "overloaded-is-not-waited-out": (LAST, happened(status(503, retry_after=2.0)), Outcome.FAILED),
     "out-of-credit-is-not-waited-out": (LAST, happened(status(402, retry_after=2.0)), Outcome.FAILED),
     "bad-request-fails": (FRESH, happened(status(400)), Outcome.FAILED),

@@ -8,12 +8,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 
-from route_run.ledger import LedgerReader
+from route_run.ledger import LedgerReader, SqliteLedger
 from support import appender
 from support.ledgers import broken, record, written
 
@@ -49,6 +52,25 @@ def test_each_process_finds_its_own_entries_in_its_own_order(tmp_path: Path) -> 
 
     for name in ("a", "b"):
         assert [i for i in stored(path) if i.startswith(name)] == [f"{name}-{n}" for n in range(1, 31)]
+
+
+def test_many_may_make_one_ledger_at_the_same_moment(tmp_path: Path) -> None:
+    """SQLite itself says "database is locked" to some of them; enough tries to see it nearly always."""
+    for number in range(60):
+        path, at_once = tmp_path / f"{number}.sqlite3", threading.Barrier(8)
+
+        def make(path: Path = path, at_once: threading.Barrier = at_once) -> None:
+            at_once.wait()
+            anyio.run(opened_and_closed, path)
+
+        with ThreadPoolExecutor(8) as threads:
+            for made in [threads.submit(make) for _ in range(8)]:
+                made.result()
+
+
+async def opened_and_closed(path: Path) -> None:
+    async with SqliteLedger.open(path):
+        pass
 
 
 def kill_rounds(path: Path, rounds: int) -> None:

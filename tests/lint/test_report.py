@@ -274,3 +274,8 @@ def test_a_secret_of_one_file_blots_nothing_in_another():
     text = as_text([secret, found(span(1, 1, 5, path="b.yaml"))], {"a.yaml": "sk-1", "b.yaml": "mine"})
     assert "mine" in text
     assert "sk-1" not in text
+
+
+def test_a_field_that_takes_secrets_is_blotted_out_each_time_it_stands_in_a_line():
+    text = as_text([found(span(1, 2, 5))], {"a.yaml": '{api_key: "${KEY}", api_key: sk-1, client_secret: sk-2}'})
+    assert '{api_key: "${KEY}", api_key: ****, client_secret: ****}' in text

@@ -256,6 +256,23 @@ async def test_a_caller_who_is_slow_is_not_taken_for_an_idle_endpoint(policy_of:
     assert (last.result.outcome.value, text_of(seen)) == ("completed", "abc")
 
 
+async def test_a_caller_who_is_slow_with_usage_is_not_taken_for_an_idle_endpoint(policy_of: PolicyOf) -> None:
+    reply = stream(ROLE, content("a"), usage(1, 1), 0.8, ROLE, 0.8, content("b"), FINISH, DONE)
+    loaded = policy_of(policy(upstream="timeouts: {first_content: 4s, idle: 3s, total: 1h}"))
+    seen: list[Event] = []
+    async with (
+        opened(loaded, ScriptedTransport({"first": [reply]})) as engine,
+        engine.stream(PromptRequest.of(prompt="Hello")) as events,
+    ):
+        async for happened in events:
+            seen.append(happened)
+            await anyio.sleep(2)
+
+    last = seen[-1]
+    assert isinstance(last, Finished)
+    assert (last.result.outcome.value, last.result.text) == ("completed", "ab")
+
+
 async def test_the_total_clock_counts_the_caller_s_time_too(policy_of: PolicyOf) -> None:
     transport = ScriptedTransport({"first": [stream(*itertools.repeat(content("a"), 100))]})
     loaded = policy_of(policy(upstream="timeouts: {total: 20s}"))

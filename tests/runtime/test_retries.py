@@ -18,7 +18,7 @@ from route_run.ledger import MemoryLedger
 from route_run.table import Loaded
 from route_run.transport.seam import Call, Purpose
 from support.engines import BEGAN, causes, completed_result, events_of, opened, policy, records, streamed_result
-from support.scripted import JSON, Reply, ScriptedTransport, broken, problem, streamed, token
+from support.scripted import JSON, Reply, ScriptedTransport, broken, content, problem, stream, streamed, token, usage
 
 PolicyOf = Callable[..., Loaded]
 
@@ -239,11 +239,11 @@ async def test_many_requests_whose_token_was_revoked_ask_for_one_new_token(polic
 
     transport = ScriptedTransport({"first": gateway}, {"first": [token("t1"), token("t2")]})
     async with opened(policy_of(policy(first=OAUTH2)), transport) as engine, anyio.create_task_group() as tasks:
-        for _ in range(50):
+        for _ in range(1000):
             tasks.start_soon(streamed_result, engine)
 
     assert len(transport.calls_for(Purpose.TOKEN)) == 2
-    assert len(transport.calls_for(Purpose.INFERENCE)) <= 100
+    assert len(transport.calls_for(Purpose.INFERENCE)) <= 2000
 
 
 async def test_a_key_that_is_refused_is_not_tried_again(policy_of: PolicyOf) -> None:
@@ -390,6 +390,19 @@ async def test_an_attempt_whose_cost_is_not_known_makes_the_total_unknown(policy
 
     assert result.cost is None
     assert [a["cost_usd"] for a in records(ledger)[0]["attempts"]] == [None, "0.00002"]
+
+
+async def test_usage_of_an_answer_that_was_cut_off_is_kept_and_is_no_sum(policy_of: PolicyOf) -> None:
+    """It is what was counted so far; the provider goes on counting."""
+    transport = ScriptedTransport({"first": [stream(usage(10, 1), content("Hel"), Cause.RESET)]})
+    ledger = MemoryLedger()
+    async with opened(policy_of(policy()), transport, ledger) as engine:
+        result = await streamed_result(engine)
+
+    (record,) = records(ledger)
+    assert (result.outcome.value, result.cost, record["cost_usd"]) == ("interrupted", None, None)
+    assert record["attempts"][0]["usage"]["prompt_tokens"] == 10
+    assert record["attempts"][0]["billed"] == "unknown"
 
 
 async def test_an_attempt_that_cannot_have_cost_anything_costs_nothing(policy_of: PolicyOf) -> None:

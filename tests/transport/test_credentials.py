@@ -309,6 +309,38 @@ async def test_a_pause_after_failures_ends_with_the_first_success() -> None:
     assert len([moment for moment in endpoint.fetched_at if moment > 90]) <= 5
 
 
+async def test_a_token_about_to_end_is_sent_as_long_as_it_lives_where_no_other_can_be_had() -> None:
+    """It may still be accepted; to have none at all is worse."""
+    endpoint = Endpoint(life=1000, takes=0.1, fails_between=(1, 10_000))
+    async with source_of(endpoint) as source:
+        await source.token()
+        await until(endpoint, 971)
+        assert await together(100, source.token) == ["t1"] * 100
+        await until(endpoint, 999)
+        assert await source.token() == "t1"
+        await until(endpoint, 1000.2)
+        assert await source.token() is DOWN
+
+    assert len(endpoint.fetched_at) <= 5
+
+
+async def test_a_token_that_ends_while_another_is_asked_for_in_vain_is_not_sent() -> None:
+    endpoint = Endpoint(life=1000, takes=30, fails_between=(1, 10_000))
+    async with source_of(endpoint) as source:
+        await source.token()
+        await until(endpoint, 980)
+        assert await source.token() is DOWN
+
+
+async def test_a_refused_token_is_not_sent_though_no_other_can_be_had() -> None:
+    endpoint = Endpoint(life=1000, takes=0.1, fails_between=(1, 10_000))
+    async with source_of(endpoint) as source:
+        await source.token()
+        await until(endpoint, 10)
+        assert await source.token("t1") is DOWN
+        assert await source.token() is DOWN
+
+
 # -- the end ------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ VECTORS: dict[str, tuple[bytes, list[Frame]]] = {
     "only-the-first-byte-order-mark-is-dropped": (BOM + BOM + b"data: a\n\ndata: b\n\n", data(b"b")),
     "a-later-byte-order-mark-is-part-of-a-field": (b"data: a\n\n" + BOM + b"data: b\n\ndata: c\n\n", data(b"a", b"c")),
     "byte-order-mark-before-a-blank-line": (BOM + b"\n\ndata: a\n\n", data(b"a")),
+    "byte-order-mark-after-a-blank-line": (b"\n" + BOM + b"data: a\n\ndata: b\n\n", data(b"b")),
     "byte-order-mark-before-a-comment": (BOM + b":x\ndata: a\n\n", data(b"a")),
     "byte-order-mark-before-json": (BOM + b'{"a":1}\n', bare(b'{"a":1}')),
     "comments": (b"data:1\n:\x00\n:\r\ndata:2\n:" + b"x" * 100 + b"\ndata: 3\n\n", data(b"1\n2\n3")),
@@ -88,6 +89,13 @@ VECTORS: dict[str, tuple[bytes, list[Frame]]] = {
         data("a\u2028b\u2029c\u0085d".encode(), b"\x0b\x0c\x1c\x1d\x1e"),
     ),
     "letters-of-several-bytes": ("data: grüße 🙂\n\n".encode(), data("grüße 🙂".encode())),
+    "a-byte-order-mark-in-a-value": (b"data: " + BOM + b"a\n\n", data(BOM + b"a")),
+    "a-mark-of-utf-16-is-none": (b"\xff\xfedata: a\n\ndata: b\n\n", data(b"b")),
+    "a-mark-between-cr-and-lf-is-no-mark": (b"data: a\r" + BOM + b"\ndata: b\n\n", data(b"a\nb")),
+    "an-id-between-data-lines": (b"data: a\nid: 1\x00\ndata: b\n\n", data(b"a\nb")),
+    "a-null-byte-as-an-event-name": (b"event: a\x00\ndata: b\n\n", data(b"b", name=b"a\x00")),
+    "spaces-and-tabs-in-names": (b"event:\tping \ndata:a\n\n", data(b"a", name=b"\tping ")),
+    "an-empty-line-of-blanks-is-none": (b"data: a\n \n\n", data(b"a")),
     "invalid-utf-8-passes-as-it-is": (b"data: a\xff\xc3(\n\n", data(b"a\xff\xc3(")),
     "json-with-escapes": (b'data: {"a":"x\\ny"}\n\n', data(b'{"a":"x\\ny"}')),
     "done": (b"data: [DONE]\n\n", data(b"[DONE]")),
@@ -118,6 +126,16 @@ def test_a_stream_in_one_piece(stream, frames):
 def test_a_stream_cut_at_any_place(stream, frames):
     for first, second in in_two(stream):
         assert decoded((first, second)) == frames, f"cut after {first!r}"
+
+
+SHORT = {name: vector for name, vector in VECTORS.items() if len(vector[0]) <= 50}
+
+
+@pytest.mark.parametrize(("stream", "frames"), SHORT.values(), ids=SHORT)
+def test_a_short_stream_cut_at_any_two_places(stream, frames):
+    for first in range(len(stream) + 1):
+        for second in range(first, len(stream) + 1):
+            assert decoded((stream[:first], stream[first:second], stream[second:])) == frames, (first, second)
 
 
 @pytest.mark.parametrize(("stream", "frames"), VECTORS.values(), ids=VECTORS)
@@ -197,6 +215,7 @@ RETRIES = {
     "zero": (b"retry:0\n\n", 0),
     "leading-zeros": (b"retry: 03000\n\n", 3000),
     "ten-digits": (b"retry: 1800000000\n\n", 1_800_000_000),
+    "so-many-digits-and-no-more": (b"retry: 1234567890123456\n\n", 123_456_789_012_345),
     "the-last-counts": (b"retry: 1\nretry: 2\n\n", 2),
     "bogus-is-ignored": (b"retry: 3000\nretry: 1000x\n\n", 3000),
     "empty-is-ignored": (b"retry: 3000\nretry\nretry:\n\n", 3000),
@@ -229,6 +248,11 @@ def test_a_line_of_just_the_cap_is_taken(field, frames):
     line = field + b"x" * (MAX_LINE - len(field))
     assert decoded([line, b"\n\n"]) == frames
     assert decoded([line + b"\n\n"]) == frames
+
+
+def test_a_later_line_of_just_the_cap_is_taken_in_two_pieces():
+    line = b"data: " + b"x" * (MAX_LINE - 6)
+    assert len(decoded([b"data: a\n\n" + line[:10], line[10:], b"\n\n"])) == 2
 
 
 def test_events_of_just_the_cap_are_taken():
@@ -339,6 +363,24 @@ def test_a_long_line_in_small_pieces_is_joined_once():
     for byte in byte_by_byte(b"data: " + b"x" * 20_000 + b"\n\n"):
         decoder.feed(Counted(byte))
     assert copied <= 100_000
+
+
+def test_the_end_of_a_stream_leaves_nothing_behind():
+    decoder = FrameDecoder()
+    assert decoder.feed(b'{"a":1}') == []
+    assert decoder.finish() == bare(b'{"a":1}')
+    assert decoder.finish() == []
+    decoder = FrameDecoder()
+    assert decoder.feed(b"data: cut off\n") == []
+    assert decoder.finish() == []
+    assert decoder.feed(b"\n") == []
+
+
+def test_a_frame_is_of_an_event_unless_it_is_said_to_be_bare_and_stays_as_it_is():
+    frame = Frame(b"a")
+    assert not frame.bare
+    with pytest.raises(AttributeError):
+        frame.data = b"b"
 
 
 # -- the way out -------------------------------------------------------------------------------------

@@ -71,7 +71,17 @@ def test_a_stream_that_breaks_off_gives_the_beginning_of_what_it_would_have_give
 
 
 TYPES = {
-    "openai": ["", "text/event-stream; charset=utf-8", "TEXT/EVENT-STREAM", "text/plain", "application/octet-stream"],
+    "openai": [
+        "",
+        "text/event-stream; charset=utf-8",
+        "text/event-stream;",
+        "text/event-stream;charset=windows-1252",
+        "text/event-stream; bogus",
+        " text/event-stream ",
+        "TEXT/EVENT-STREAM",
+        "text/plain",
+        "application/octet-stream",
+    ],
     "cognigy-json-lines": ["", "application/x-ndjson", "application/jsonl", "application/stream+json", "text/plain"],
 }
 

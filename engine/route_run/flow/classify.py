@@ -7,73 +7,29 @@ codes and words; all of their spellings are listed here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
 
-_NEXT, _SAME, _FAIL = Action.NEXT, Action.SAME, Action.FAIL
-_UNPAID, _UNKNOWN, _PAID = Billed.NONE, Billed.UNKNOWN, Billed.EXACT
 
-_BAD_REQUEST = Verdict(Kind.BAD_REQUEST, _FAIL, Health.NONE, _UNPAID)
-_TOO_LONG = Verdict(Kind.TOO_LONG, _FAIL, Health.NONE, _UNPAID)
-_CONTENT_REFUSED = Verdict(Kind.CONTENT_REFUSED, _FAIL, Health.NONE, _UNPAID)
-_UNUSABLE = Verdict(Kind.UNUSABLE, _NEXT, Health.OPEN, _UNPAID)
-_UNREACHED = Verdict(Kind.UNAVAILABLE, _NEXT, Health.COUNT, _UNPAID)
-_UNAVAILABLE = Verdict(Kind.UNAVAILABLE, _NEXT, Health.COUNT, _UNKNOWN)
-_OVERLOADED = Verdict(Kind.OVERLOADED, _NEXT, Health.COOL, _UNPAID)
-_RATE_LIMITED = Verdict(Kind.RATE_LIMITED, _NEXT, Health.COOL, _UNPAID)
-_OUT_OF_CREDIT = Verdict(Kind.OUT_OF_CREDIT, _NEXT, Health.QUOTA, _UNPAID)
-_UNAUTHORIZED = Verdict(Kind.UNAUTHORIZED, _NEXT, Health.OPEN, _UNPAID)
-_NO_TOKEN_NOW = Verdict(Kind.UNAUTHORIZED, _NEXT, Health.COOL, _UNPAID)
-_TOKEN_REFUSED = Verdict(Kind.UNAUTHORIZED, Action.REFRESH, Health.OPEN, _UNPAID)
-_BROKEN = Verdict(Kind.BROKEN, _NEXT, Health.COUNT, _UNKNOWN)
-_TIMEOUT = Verdict(Kind.TIMEOUT, _NEXT, Health.COUNT, _UNKNOWN)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: failures it speaks of, and what they mean. What is left out is not asked for.
 
-BY_CAUSE: Mapping[Cause, Verdict] = {
-    Cause.UNSENDABLE: _UNUSABLE,
-    Cause.EGRESS_DENIED: _UNUSABLE,
-    Cause.TLS: _UNUSABLE,
-    Cause.DNS: _UNREACHED,
-    Cause.REFUSED: _UNREACHED,
-    Cause.CONNECT_TIMEOUT: _UNREACHED,
-    Cause.POOL_TIMEOUT: Verdict(Kind.OVERLOADED, _NEXT, Health.NONE, _UNPAID),
-    Cause.STALE: Verdict(Kind.BROKEN, Action.RECONNECT, Health.NONE, _UNKNOWN),
-    Cause.RESET: _BROKEN,
-    Cause.PROTOCOL: _BROKEN,
-    Cause.NO_ANSWER: _BROKEN,
-    Cause.TRUNCATED: _BROKEN,
-    Cause.FIRST_CONTENT_TIMEOUT: _TIMEOUT,
-    Cause.IDLE_TIMEOUT: _TIMEOUT,
-    Cause.BYTE_IDLE_TIMEOUT: _TIMEOUT,
-    Cause.TOTAL_TIMEOUT: Verdict(Kind.TIMEOUT, _FAIL, Health.NONE, _UNKNOWN),
-    Cause.CONTENT_REFUSED: Verdict(Kind.CONTENT_REFUSED, _FAIL, Health.NONE, _PAID),
-    Cause.INVALID_OUTPUT: Verdict(Kind.INVALID_OUTPUT, Action.REPAIR, Health.NONE, _PAID),
-    Cause.HELD_BACK: Verdict(Kind.OVERLOADED, _NEXT, Health.NONE, _UNPAID),
-    Cause.CANCELLED: Verdict(Kind.CANCELLED, _FAIL, Health.NONE, _UNKNOWN),
-    Cause.INTERNAL: Verdict(Kind.INTERNAL, _FAIL, Health.NONE, _UNKNOWN),
-}
-"""The meaning of everything that has no status."""
+    Where ``codes`` or ``words`` are given, one of them has to be in what the provider says; ``is_timed``
+    asks that it says when to come back.
+    """
 
-BY_STATUS: Mapping[int, Verdict] = {
-    401: _UNAUTHORIZED,
-    402: _OUT_OF_CREDIT,
-    403: _UNAUTHORIZED,
-    404: _UNUSABLE,
-    408: Verdict(Kind.TIMEOUT, _SAME, Health.COUNT, _UNKNOWN),
-    409: Verdict(Kind.UNAVAILABLE, _SAME, Health.NONE, _UNKNOWN),
-    410: _UNUSABLE,
-    413: _TOO_LONG,
-    421: Verdict(Kind.UNAVAILABLE, _SAME, Health.NONE, _UNKNOWN),
-    425: Verdict(Kind.UNAVAILABLE, _SAME, Health.NONE, _UNKNOWN),
-    429: _RATE_LIMITED,
-    451: _CONTENT_REFUSED,
-    500: Verdict(Kind.UNAVAILABLE, _SAME, Health.COUNT, _UNKNOWN),
-    501: _UNUSABLE,
-    503: _OVERLOADED,
-    505: _UNUSABLE,
-    529: _OVERLOADED,
-}
-"""The meaning of a status whose body says nothing more particular; others by their class."""
+    verdict: Verdict
+    causes: Container[Cause]
+    statuses: Container[int] | None = None
+    codes: frozenset[str] = frozenset()
+    words: re.Pattern[str] | None = None
+    at_token: bool = False
+    oauth2: bool = False
+    is_timed: bool = False
+
 
 _MONEY = frozenset(
     (
@@ -113,6 +69,102 @@ _UNSUPPORTED_WORDS = re.compile(
     r"unsupported (?:parameter|value|tool|response_format)"
 )
 
+_NEXT, _SAME, _FAIL = Action.NEXT, Action.SAME, Action.FAIL
+_UNPAID, _UNKNOWN, _PAID = Billed.NONE, Billed.UNKNOWN, Billed.EXACT
+
+_BAD_REQUEST = Verdict(Kind.BAD_REQUEST, _FAIL, Health.NONE, _UNPAID)
+_TOO_LONG = Verdict(Kind.TOO_LONG, _FAIL, Health.NONE, _UNPAID)
+_CONTENT_REFUSED = Verdict(Kind.CONTENT_REFUSED, _FAIL, Health.NONE, _UNPAID)
+_UNUSABLE = Verdict(Kind.UNUSABLE, _NEXT, Health.OPEN, _UNPAID)
+_UNAVAILABLE = Verdict(Kind.UNAVAILABLE, _NEXT, Health.COUNT, _UNKNOWN)
+_OVERLOADED = Verdict(Kind.OVERLOADED, _NEXT, Health.COOL, _UNPAID)
+_OUT_OF_CREDIT = Verdict(Kind.OUT_OF_CREDIT, _NEXT, Health.QUOTA, _UNPAID)
+_UNAUTHORIZED = Verdict(Kind.UNAUTHORIZED, _NEXT, Health.OPEN, _UNPAID)
+
+_ANSWERED = frozenset({Cause.STATUS, Cause.ERROR_EVENT})
+_NOT_SENDABLE = frozenset({Cause.UNSENDABLE, Cause.EGRESS_DENIED, Cause.TLS})
+_ANY_CAUSE = frozenset(Cause)
+_REFUSED_FOR_GOOD = frozenset(range(400, 500)) - {408, 429}
+_REDIRECTS, _CALLERS_FAULTS = range(300, 400), range(400, 500)
+
+TABLE: tuple[Row, ...] = (
+    # -- ends of the request itself, whoever was being asked --
+    Row(Verdict(Kind.TIMEOUT, _FAIL, Health.NONE, _UNKNOWN), {Cause.TOTAL_TIMEOUT}),
+    Row(Verdict(Kind.CANCELLED, _FAIL, Health.NONE, _UNKNOWN), {Cause.CANCELLED}),
+    Row(Verdict(Kind.INTERNAL, _FAIL, Health.NONE, _UNKNOWN), {Cause.INTERNAL}),
+    # -- the token endpoint: a refusal stands until somebody acts, everything else passes --
+    Row(_UNAUTHORIZED, {Cause.STATUS}, _REFUSED_FOR_GOOD, at_token=True),
+    Row(_UNAUTHORIZED, _NOT_SENDABLE, at_token=True),
+    Row(Verdict(Kind.UNAUTHORIZED, _NEXT, Health.COOL, _UNPAID), _ANY_CAUSE, at_token=True),
+    # -- no answer --
+    Row(_UNUSABLE, _NOT_SENDABLE),
+    Row(
+        Verdict(Kind.UNAVAILABLE, _NEXT, Health.COUNT, _UNPAID),
+        {Cause.DNS, Cause.REFUSED, Cause.CONNECT_TIMEOUT},
+    ),
+    Row(Verdict(Kind.OVERLOADED, _NEXT, Health.NONE, _UNPAID), {Cause.POOL_TIMEOUT, Cause.HELD_BACK}),
+    Row(Verdict(Kind.BROKEN, Action.RECONNECT, Health.NONE, _UNKNOWN), {Cause.STALE}),
+    Row(
+        Verdict(Kind.BROKEN, _NEXT, Health.COUNT, _UNKNOWN),
+        {Cause.RESET, Cause.PROTOCOL, Cause.NO_ANSWER, Cause.TRUNCATED},
+    ),
+    Row(
+        Verdict(Kind.TIMEOUT, _NEXT, Health.COUNT, _UNKNOWN),
+        {Cause.FIRST_CONTENT_TIMEOUT, Cause.IDLE_TIMEOUT, Cause.BYTE_IDLE_TIMEOUT},
+    ),
+    # -- an answer that is none --
+    Row(Verdict(Kind.CONTENT_REFUSED, _FAIL, Health.NONE, _PAID), {Cause.CONTENT_REFUSED}),
+    Row(Verdict(Kind.INVALID_OUTPUT, Action.REPAIR, Health.NONE, _PAID), {Cause.INVALID_OUTPUT}),
+    # -- what is said beside a status that leaves it open --
+    Row(_OUT_OF_CREDIT, _ANSWERED, {400, 403, 429}, _MONEY, _MONEY_WORDS),
+    Row(_CONTENT_REFUSED, _ANSWERED, {400, 403, 422}, _CONTENT, _CONTENT_WORDS),
+    Row(_TOO_LONG, _ANSWERED, {400, 422}, _CONTEXT, _CONTEXT_WORDS),
+    Row(_UNUSABLE, _ANSWERED, {400, 422}, _UNSUPPORTED, _UNSUPPORTED_WORDS),
+    # -- statuses --
+    Row(Verdict(Kind.UNAUTHORIZED, Action.REFRESH, Health.OPEN, _UNPAID), _ANSWERED, {401}, oauth2=True),
+    Row(_UNAUTHORIZED, _ANSWERED, {401, 403}),
+    Row(Verdict(Kind.OUT_OF_CREDIT, _NEXT, Health.COOL, _UNPAID), _ANSWERED, {402}, is_timed=True),
+    Row(_OUT_OF_CREDIT, _ANSWERED, {402}),
+    Row(_UNUSABLE, _ANSWERED, {404, 410, 501, 505}),
+    Row(Verdict(Kind.TIMEOUT, _SAME, Health.COUNT, _UNKNOWN), _ANSWERED, {408}),
+    Row(Verdict(Kind.UNAVAILABLE, _SAME, Health.NONE, _UNKNOWN), _ANSWERED, {409, 421, 425}),
+    Row(_TOO_LONG, _ANSWERED, {413}),
+    Row(Verdict(Kind.RATE_LIMITED, _NEXT, Health.COOL, _UNPAID), _ANSWERED, {429}),
+    Row(_CONTENT_REFUSED, _ANSWERED, {451}),
+    Row(Verdict(Kind.UNAVAILABLE, _SAME, Health.COUNT, _UNKNOWN), _ANSWERED, {500}),
+    Row(_OVERLOADED, _ANSWERED, {503, 529}),
+    Row(_UNUSABLE, _ANSWERED, _REDIRECTS),
+    Row(_BAD_REQUEST, _ANSWERED, _CALLERS_FAULTS),
+    Row(_UNAVAILABLE, _ANSWERED),
+)
+"""The meaning of every failure: the first row that speaks of it holds."""
+
+
+def classify(failure: Failure) -> Verdict:
+    """The meaning of one failure; total over every failure there can be."""
+    status = status_of_event(failure) if failure.cause is Cause.ERROR_EVENT else failure.status
+    verdict = next(row.verdict for row in TABLE if _speaks_of(row, failure, status))
+    if verdict.action is _SAME and not failure.may_retry:
+        return replace(verdict, action=_NEXT)
+    return verdict
+
+
+def _speaks_of(row: Row, failure: Failure, status: int) -> bool:
+    return (
+        failure.cause in row.causes
+        and (row.statuses is None or status in row.statuses)
+        and (failure.at_token or not row.at_token)
+        and (failure.oauth2 or not row.oauth2)
+        and (failure.retry_after is not None or not row.is_timed)
+        and (not row.codes or _is_said(row, failure))
+    )
+
+
+def _is_said(row: Row, failure: Failure) -> bool:
+    by_words = row.words is not None and row.words.search(failure.message.lower())
+    return failure.code.lower() in row.codes or bool(by_words)
+
+
 STATUS_OF_CODE: Mapping[str, int] = {
     "overloaded_error": 529,
     "overloaded": 529,
@@ -142,17 +194,6 @@ STATUS_OF_CODE: Mapping[str, int] = {
 _UNKNOWN_EVENT = 502
 
 
-def classify(failure: Failure) -> Verdict:
-    """The meaning of one failure; total over every failure there can be."""
-    if failure.at_token:
-        return _classify_token(failure)
-    if failure.cause is Cause.STATUS:
-        return _classify_status(failure, failure.status)
-    if failure.cause is Cause.ERROR_EVENT:
-        return _classify_status(failure, status_of_event(failure))
-    return BY_CAUSE[failure.cause]
-
-
 def status_of_event(failure: Failure) -> int:
     """The status an error inside of a 200 would have had: its own, its code's, or a general 502."""
     if 400 <= failure.status <= 599:
@@ -169,46 +210,3 @@ def is_known_code(code: str) -> bool:
     """Whether a provider's code has a meaning of its own here."""
     known = (STATUS_OF_CODE, _MONEY, _CONTEXT, _CONTENT, _UNSUPPORTED)
     return any(code.lower() in codes for codes in known)
-
-
-def _classify_token(failure: Failure) -> Verdict:
-    """The token endpoint: a refusal stands until somebody acts, everything else passes."""
-    refused = failure.cause is Cause.STATUS and 400 <= failure.status < 500 and failure.status not in (408, 429)
-    unusable = failure.cause in (Cause.UNSENDABLE, Cause.EGRESS_DENIED, Cause.TLS)
-    if failure.cause in (Cause.TOTAL_TIMEOUT, Cause.CANCELLED, Cause.INTERNAL):
-        return BY_CAUSE[failure.cause]
-    return _UNAUTHORIZED if refused or unusable else _NO_TOKEN_NOW
-
-
-def _classify_status(failure: Failure, status: int) -> Verdict:
-    particular = _by_body(failure, status)
-    if particular is not None:
-        return particular
-    if status == 401 and failure.oauth2:
-        return _TOKEN_REFUSED
-    if status == 402 and failure.retry_after is not None:
-        return Verdict(Kind.OUT_OF_CREDIT, _NEXT, Health.COOL, _UNPAID)
-    verdict = BY_STATUS.get(status) or _by_class(status)
-    if verdict.action is _SAME and not failure.may_retry:
-        return Verdict(verdict.kind, _NEXT, verdict.health, verdict.billed)
-    return verdict
-
-
-def _by_body(failure: Failure, status: int) -> Verdict | None:
-    """What the body says beyond the status, where the status leaves it open."""
-    code, words = failure.code.lower(), failure.message.lower()
-    if status in (400, 402, 403, 429) and (code in _MONEY or _MONEY_WORDS.search(words)):
-        return None if status == 402 else _OUT_OF_CREDIT
-    if status in (400, 403, 422) and (code in _CONTENT or _CONTENT_WORDS.search(words)):
-        return _CONTENT_REFUSED
-    if status in (400, 422) and (code in _CONTEXT or _CONTEXT_WORDS.search(words)):
-        return _TOO_LONG
-    if status in (400, 422) and (code in _UNSUPPORTED or _UNSUPPORTED_WORDS.search(words)):
-        return _UNUSABLE
-    return None
-
-
-def _by_class(status: int) -> Verdict:
-    if 300 <= status < 400:
-        return _UNUSABLE
-    return _BAD_REQUEST if 400 <= status < 500 else _UNAVAILABLE

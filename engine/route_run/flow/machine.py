@@ -203,7 +203,9 @@ def _again(state: State, happened: Step) -> tuple[State, Send] | None:
     wait = _backoff(state, happened.dice) if asked is None else asked
     if happened.elapsed + wait >= state.course.total:
         return None
-    return replace(state, tries=state.tries + 1, spare=state.spare - 1), Send(state.target, after=wait)
+    # RFC 9110, section 15.5.20: a misdirected request is asked for again on another connection
+    move = Send(state.target, after=wait, reconnect=happened.failure.status == 421)
+    return replace(state, tries=state.tries + 1, spare=state.spare - 1), move
 
 
 def _next(state: State, happened: Step) -> tuple[State, Send] | None:

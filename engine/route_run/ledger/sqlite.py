@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -150,7 +151,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 def _opened(path: Path, durability: str) -> sqlite3.Connection:
     connection = connect(path)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_write_ahead_log(connection)
         connection.execute(f"PRAGMA synchronous={'OFF' if durability == 'off' else 'FULL'}")
         check_version(connection, path)
         connection.executescript(_SCHEMA)
@@ -162,6 +163,20 @@ def _opened(path: Path, durability: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for others when it changes the journal: two who make a ledger would lock each other out."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -121,9 +121,7 @@ class RunningAttempt:
             failure=self.failure,
             verdict=verdict,
             usage=self.usage,
-            cost=Decimal(0)
-            if billed is Billed.NONE or self._is_free
-            else cost_of(self.usage, self.planned.target.price),
+            cost=self._cost(billed),
             billed=billed,
             provider_request_id=self.exchange.provider_request_id,
             repair=self._is_repair,
@@ -138,6 +136,12 @@ class RunningAttempt:
             Billed.UNKNOWN: True,
         }
         return Billed.UNKNOWN if is_unsure[billed] else billed
+
+    def _cost(self, billed: Billed) -> Decimal | None:
+        """What is known of the cost. Usage before the end of an answer is a part of it: no sum to be shown."""
+        if billed is Billed.NONE or self._is_free:
+            return Decimal(0)
+        return cost_of(self.usage, self.planned.target.price) if billed is Billed.EXACT else None
 
     def _passed_on(self, pieces: list[Piece]) -> list[Delivered]:
         events: list[Delivered] = []

@@ -109,10 +109,11 @@ class Exchange:
             return None
         self._at_end = not chunk
         pieces = self._decoder.feed(chunk) if chunk else self._decoder.finish()
-        if any(isinstance(piece, Content | ToolPiece) for piece in pieces):
+        if pieces:
             self._given_at = anyio.current_time()
-            self._content_deadline = self._given_at + self._clocks.idle
-            self._content_cause = Cause.IDLE_TIMEOUT
+            if any(isinstance(piece, Content | ToolPiece) for piece in pieces):
+                self._content_deadline = self._given_at + self._clocks.idle
+                self._content_cause = Cause.IDLE_TIMEOUT
         return pieces
 
     @property

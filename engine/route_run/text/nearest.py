@@ -17,8 +17,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         starting = [c for c in candidates if c.casefold().startswith(word.casefold())]
         if len(starting) == 1:
             return starting[0]
-    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
+    # of equally close words difflib gives the last in order first
+    close = difflib.get_close_matches(word, candidates, n=max(1, len(candidates)), cutoff=0.6)
+    if not close:
+        return None
+    best = _likeness(close[0], word)
+    return min(candidate for candidate in close if _likeness(candidate, word) == best)
+
+
+def _likeness(candidate: str, word: str) -> float:
+    return difflib.SequenceMatcher(None, candidate, word).ratio()
 
 
 def typo_of(word: str, known: Iterable[str], *, is_closed: bool) -> str | None:

@@ -19,18 +19,19 @@ REFRESH_BEHIND = 0.25
 """In the last quarter of its life (± a fifth of that) a token still serves while the next is fetched."""
 SAFETY = 0.05
 LARGEST_SAFETY = 30.0
-"""A token is not used in the last 5 % of its life, at most the last 30 s: it has to live until it arrives."""
+"""In the last 5 % of its life, at most the last 30 s, a token is sent only where no other can be had."""
 BETWEEN_FETCHES = 1.0
 LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token with the moments (of the monotonic clock) from which it is refreshed, and until which it serves."""
+    """A token with moments of the monotonic clock: it is refreshed behind, it serves no more, it has ended."""
 
     token: str
     refresh_at: float
     serves_until: float
+    ends_at: float
 
 
 class _Fetch:
@@ -84,10 +85,15 @@ class TokenSource:
             if now >= self._held.refresh_at and now >= self._refresh_not_before:
                 self._start_fetch()
             return self._held.token
-        if self._under_way is None and self._failed is not None and now < self._last_fetch + BETWEEN_FETCHES:
-            return self._failed
+        if self._under_way is None and self._failed is not None:
+            if self._held is not None and now < min(self._held.ends_at, self._refresh_not_before):
+                return self._held.token
+            if now < self._last_fetch + BETWEEN_FETCHES:
+                return self._failed
         fetch = self._start_fetch()
         await fetch.done.wait()
+        if isinstance(fetch.outcome, Failure) and self._held is not None:
+            return self._held.token if anyio.current_time() < self._held.ends_at else fetch.outcome
         return fetch.outcome
 
     def _start_fetch(self, *, is_urgent: bool = False) -> _Fetch:
@@ -117,5 +123,5 @@ class TokenSource:
         early = fetched.life * REFRESH_BEHIND * (0.8 + 0.4 * self._dice())
         safety = min(LARGEST_SAFETY, fetched.life * SAFETY)
         end = self._last_fetch + fetched.life
-        self._held = _Held(fetched.token, end - early, end - safety)
+        self._held = _Held(fetched.token, end - early, end - safety, end)
         return fetched.token

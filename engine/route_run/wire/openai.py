@@ -92,7 +92,7 @@ class OpenAIEvents:
             return
         chunk = decode(data, _Chunk)
         if chunk.error is not None or chunk.object == "error":
-            pieces.append(_problem_of(chunk, data))
+            pieces.append(_problem_of(data))
             return
         if chunk.choices:
             choice = chunk.choices[0]
@@ -158,7 +158,7 @@ def read_completion(body: bytes) -> list[Piece]:
     """What one whole completion means; raises ValueError when it is none."""
     chunk = decode(body, _Chunk)
     if chunk.error is not None or chunk.object == "error":
-        return [_problem_of(chunk, body)]
+        return [_problem_of(body)]
     if not chunk.choices:
         raise ValueError("there is no `choices` in it")
     choice = chunk.choices[0]
@@ -171,9 +171,9 @@ def read_completion(body: bytes) -> list[Piece]:
     return [*pieces, End(choice.finish_reason or "")]
 
 
-def _problem_of(chunk: _Chunk, body: bytes) -> Problem:
-    value = {"error": chunk.error} if chunk.error is not None else decode(body, dict[str, Any])
-    return problem_of_value(value) or Problem("an error without words")
+def _problem_of(body: bytes) -> Problem:
+    """The error with what stands beside it: some say their words there."""
+    return problem_of_value(decode(body, dict[str, Any])) or Problem("an error without words")
 
 
 def _add_content(delta: _Delta | None, pieces: list[Piece]) -> None:

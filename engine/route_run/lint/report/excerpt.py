@@ -20,7 +20,7 @@ Paint = Callable[[str, str], str]
 SECRET_FIELDS = ("api_key", "client_secret", "hash_key", "secrets")
 """The fields of the language that take secrets; a test compares them with the schema."""
 
-_FIELD = re.compile(rf"(?<![\w-])(?:{'|'.join(SECRET_FIELDS)})[\"']?\s*:\s*(?P<value>\S.*)")
+_FIELD = re.compile(rf"(?<![\w-])(?:{'|'.join(SECRET_FIELDS)})[\"']?\s*:\s*(?=(?P<value>\S.*))")
 _HARMLESS = re.compile(r"[\"'\[\s,]*\$\{|\*+(?:[\s,}\]]|\Z)|[\[\]{}\"',\s|>&-]*(?:#.*)?\Z")
 _USER_INFO = re.compile(r"//(?P<value>[^/\s@\"']+)@")
 _ENDS_VALUE = re.compile(r"[,}\]]+(?:\s|\Z)|\s#")

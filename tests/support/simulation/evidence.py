@@ -1,0 +1,113 @@
+"""What the laws look at: records, attempts and exchanges of a world, brought together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from route_run.flow.event import AttemptEnded
+from route_run.flow.failure import Cause
+from route_run.flow.outcome import Outcome
+from route_run.flow.record import Attempt
+from route_run.ledger import EntryKind
+from route_run.schema import schema_text
+from support.simulation.scenario import Shape
+from support.simulation.world import Exchange, Told, World
+
+
+def records_of(world: World) -> dict[int, list[dict[str, Any]]]:
+    """Records by the number of their caller."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for entry in world.entries:
+        if entry.kind is EntryKind.RECORD:
+            found.setdefault(int(entry.body["attributes"]["tags"]["n"]), []).append(dict(entry.body))
+    return found
+
+
+def attempts_in(world: World, number: int) -> list[Mapping[str, Any]]:
+    return [attempt for record in records_of(world).get(number, []) for attempt in record["attempts"]]
+
+
+def attempts_of(told: Told) -> list[Attempt]:
+    if told.result is not None:
+        return list(told.result.attempts)
+    return [event.attempt for _, event in told.events if isinstance(event, AttemptEnded)]
+
+
+def refused_tokens(world: World, endpoint: str) -> set[str]:
+    return {
+        exchange.token
+        for exchange in world.exchanges
+        if exchange.endpoint == endpoint and (exchange.is_refused_token or exchange.meets == "401")
+    }
+
+
+def pairs_of(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
+    """Attempts with the exchanges they made; one that ended before anything was sent has none."""
+    told = world.told[number]
+    exchanges = list(world.of(number))
+    return [
+        (attempt, exchanges.pop(0))
+        for attempt in attempts_of(told)
+        if exchanges and exchanges[0].endpoint == attempt.endpoint and not _was_never_sent(attempt)
+    ]
+
+
+def _was_never_sent(attempt: Attempt) -> bool:
+    failure = attempt.failure
+    is_waiting = failure is not None and failure.cause in (Cause.FIRST_CONTENT_TIMEOUT, Cause.TOTAL_TIMEOUT)
+    return failure is not None and (failure.at_token or (is_waiting and attempt.status == 0))
+
+
+def completions_of(world: World) -> Iterator[tuple[Told, Exchange]]:
+    for told in world.told:
+        if told.result is not None and told.result.outcome is Outcome.COMPLETED:
+            yield told, world.of(told.caller.number)[-1]
+
+
+def is_source(exchange: Exchange, text: str, arguments: str) -> bool:
+    said, parts, _ = exchange.told(spare=2)
+    if exchange.script.body and "".join(p.text for p in exchange.script.pieces) and not said.startswith(text):
+        return False
+    return said.startswith(text) and (parts.startswith(arguments) or _is_same_json(parts, arguments))
+
+
+def _is_same_json(one: str, other: str) -> bool:
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def is_closed(exchange: Exchange, at: float) -> bool:
+    return exchange.closed_at is not None and exchange.closed_at <= at
+
+
+def meter(exchange: Exchange) -> Decimal:
+    if not exchange.script.is_billed:
+        return Decimal(0)
+    return (Decimal(exchange.said.prompt) + 2 * Decimal(exchange.said.completion)) / 1_000_000
+
+
+def cause_of(attempt: Attempt) -> str:
+    if attempt.failure is None:
+        return "ok"
+    return str(attempt.failure.status) if attempt.failure.cause is Cause.STATUS else attempt.failure.cause.value
+
+
+def is_late(label: str, attempt: Attempt, exchange: Exchange, shape: Shape) -> bool:
+    """Whether a clock ended what was slow: the head, a token before it, or the waits between its bytes."""
+    longest = {"byte_idle_timeout": shape.byte_idle or shape.idle, "idle_timeout": shape.idle}
+    if label == "first_content_timeout":
+        return attempt.latency_ms >= shape.first_content * 1000 - 1
+    return label in longest and exchange.script.waits >= longest[label]
+
+
+@cache
+def record_schema() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema_text("record")))
