@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from route_run.errors import Finding, Span
-from route_run.policy.decode import Faults
+from route_run.policy.faults import Faults
 from route_run.policy.model import Duration, WebhookEvent, _Described, _Model
 from route_run.policy.policy import Origin
 from route_run.text import Document, Kind, Reading
