@@ -73,7 +73,7 @@ def test_a_rule_says_everything_about_itself(found: Rule):
 def test_a_check_finds_its_own_code_with_the_severity_it_names(found: Rule, tmp_path: Path):
     loaded = load([write_example(tmp_path, found.bad_files)])
 
-    findings = list(lint(loaded, [(found.code, found.check)]))
+    findings = list(lint(loaded, [(found.code, found.check)], TODAY))
     own = [finding for finding in findings if finding not in loaded.findings]
 
     assert {finding.code for finding in own} == {found.code}
