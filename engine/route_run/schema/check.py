@@ -118,12 +118,10 @@ def _stands_anyhow(finding: Finding) -> bool:
 def _to_be_told(errors: Sequence[_Error]) -> Iterator[_Error]:
     """Errors without those that follow from another: one fault, one finding."""
     of_another_kind = {error.keys for error in errors if error.keyword in ("type", "x-no-reference")}
-    told: set[tuple[str | int, ...]] = set()
+    told = {error.keys: error for error in reversed(errors) if error.keyword == "type"}
     for error in errors:
         follows = error.keyword in _OF_ONE_KIND and error.keys in of_another_kind
-        if error.keyword == "type":
-            follows = error.keys in told
-            told.add(error.keys)
+        follows |= error.keyword == "type" and told[error.keys] is not error
         may_stand_after_the_break = error.keyword == "required" and not error.keys and not error.document.complete
         if not follows and not may_stand_after_the_break:
             yield error

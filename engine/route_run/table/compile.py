@@ -147,10 +147,12 @@ def _ambiguities(
 ) -> Iterator[Finding]:
     """Conflicts, but for those that may be gone once the tags are known which could not be read."""
     unread = policy.names["tags"] - vocabulary.domains.keys()
-    matches = {name: route.match.tags.keys() for name, route in policy.read(written.Route) if route.match}
+    matches = {name: route.match.tags for name, route in policy.read(written.Route) if route.match}
     for conflict in conflicts:
         first, second = names[conflict.first], names[conflict.second]
-        if not unread & (matches[first] | matches[second]):
+        asked = [(tag, condition) for name in (first, second) for tag, condition in matches[name].items()]
+        named = {(tag, atom.text) for tag, condition in asked if not condition.negated for atom in condition.atoms}
+        if all((tag, conflict.witness.value(tag)) in named for tag, _ in asked if tag in unread):
             yield _ambiguous(policy, first, second, conflict)
 
 

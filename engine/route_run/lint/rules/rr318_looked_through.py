@@ -17,6 +17,7 @@ Bad:
       main:
         targets: [{endpoint: first, model: m}, {endpoint: second, model: m}]
     routes:
+      everything-else: {match: {}, upstream: main}
       desk-000: {match: {tags: {desk: {prefix: desk-000-}}}, upstream: main}
       desk-001: {match: {tags: {desk: {prefix: desk-001-}}}, upstream: main}
       desk-002: {match: {tags: {desk: {prefix: desk-002-}}}, upstream: main}
@@ -130,6 +131,7 @@ Good:
       main:
         targets: [{endpoint: first, model: m}, {endpoint: second, model: m}]
     routes:
+      everything-else: {match: {}, upstream: main}
       desk-000: {match: {tags: {desk: desk-000}}, upstream: main}
       desk-001: {match: {tags: {desk: desk-001}}, upstream: main}
       desk-002: {match: {tags: {desk: desk-002}}, upstream: main}

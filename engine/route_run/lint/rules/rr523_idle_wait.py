@@ -16,7 +16,7 @@ Bad:
     upstreams:
       main:
         targets: [{endpoint: first, model: m}, {endpoint: second, model: m}]
-        timeouts: {total: 30s}
+        timeouts: {first_content: 10s, total: 30s}
     routes: {everything-else: {match: {}, upstream: main}}
 
 Good:
@@ -32,7 +32,7 @@ Good:
     upstreams:
       main:
         targets: [{endpoint: first, model: m}, {endpoint: second, model: m}]
-        timeouts: {total: 30s}
+        timeouts: {first_content: 10s, total: 30s}
     routes: {everything-else: {match: {}, upstream: main}}
 
 Effect: requests give up sooner than is written, or do not wait at all.

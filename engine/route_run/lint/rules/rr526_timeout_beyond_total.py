@@ -7,7 +7,6 @@ Bad:
     version: 1
     endpoints:
       first: {dialect: openai, base_url: "https://first.example.com/v1", serves: {m: {}}}
-      second: {dialect: openai, base_url: "https://second.example.net/v1", serves: {m: {}}}
     models: {m: {context_window: 128000, max_output_tokens: 4096}}
     upstreams:
       main:
@@ -19,7 +18,6 @@ Good:
     version: 1
     endpoints:
       first: {dialect: openai, base_url: "https://first.example.com/v1", serves: {m: {}}}
-      second: {dialect: openai, base_url: "https://second.example.net/v1", serves: {m: {}}}
     models: {m: {context_window: 128000, max_output_tokens: 4096}}
     upstreams:
       main:
