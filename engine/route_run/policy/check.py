@@ -39,6 +39,8 @@ _LEFT_OUT = frozenset((Code.FILE_NAME, Code.SYMLINK, Code.NO_POLICY, Code.TOO_LA
 _MAY_BE_DEFINED = frozenset((Code.UNKNOWN_NAME, Code.UNDECLARED_TAG, Code.NO_WAY_IN))
 """What seems to be missing may stand in a file that was refused, or not read to its end."""
 
+_OPERATORS = frozenset(("not", "prefix", "present"))
+
 
 def check(policy: Policy) -> list[Finding]:
     """All findings about references, tags and ranges of a decoded policy."""
@@ -73,7 +75,10 @@ def _target(policy: Policy, origin: Origin, target: Target, keys: tuple[str | in
     yield from _known(policy, "endpoints", target.endpoint, origin.span(*keys, "endpoint"))
     yield from _known(policy, "models", target.model, origin.span(*keys, "model"))
     endpoint = policy.find(Endpoint, target.endpoint, "serves")
-    if endpoint is not None and target.model in policy.names["models"] and target.model not in endpoint.serves:
+    if endpoint is None or target.model not in policy.names["models"] or target.model in endpoint.serves:
+        return
+    # a misspelt name among them has its finding
+    if nearest(target.model, endpoint.serves.keys() - policy.names["models"]) is None:
         yield Finding(
             Code.NOT_SERVED,
             origin.span(*keys, "model"),
@@ -275,6 +280,8 @@ def _undeclared_tag(policy: Policy, tag: str, span: Span, prefix: str = "") -> F
     known = policy.names["tags"]
     similar = nearest(tag, known)
     declared = f"declared: {listed(known)}" if known else "no tag is declared; add it to `tags`"
+    if tag in _OPERATORS:
+        declared = f"`{tag}` stands within the condition of a tag: `TAG: {{{tag}: …}}`; {declared}"
     return Finding(
         Code.UNDECLARED_TAG,
         span,

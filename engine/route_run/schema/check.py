@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Fix, Severity, Span
 from route_run.schema.cut import MOST_ERRORS, MOST_UNKNOWN, is_cut, too_many
-from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
+from route_run.schema.fixes import NUMBER, choosing, has_one_unit, minutes_or_less, renaming, retyping, shaped_like
 from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
 from route_run.schema.quick import is_sound
 from route_run.text import Document
@@ -193,13 +193,14 @@ def _findings(error: _Error, misspelt: _Misspelt) -> Iterator[Finding]:
 def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterator[Finding]:
     place = f" in {error.where}" if error.keys else ""
     known = listed(error.node.get("properties", {}))
+    of_tags = "conditions on tags stand under `tags`; " if error.node.get("title") == "Match" else ""
     for key, similar in unknown.items():
         span = error.document.span_of_key((*error.keys, key))
         yield Finding(
             Code.UNKNOWN_FIELD,
             span,
             f"unknown field `{key}`{place}",
-            help=f"a similar field exists: `{similar}`" if similar else f"known fields: {known}",
+            help=f"a similar field exists: `{similar}`" if similar else f"{of_tags}known fields: {known}",
             fix=renaming(span, key, similar, set(error.node.get("properties", {})) - set(error.instance)),
         )
         if similar and _takes_secret(error.node["properties"][similar]) and _may_be_secret(error.instance[key]):
@@ -279,8 +280,7 @@ def _type_help(error: _Error, types: list[str]) -> str:
         return "write the number without quotes"
     if value in ("true", "false") and "boolean" in types:
         return "write the truth value without quotes"
-    description = error.node.get("description")
-    return str(description) if description else ""
+    return " ".join(filter(None, (error.node.get("description"), shaped_like(error.node, types))))
 
 
 def _not_allowed(error: _Error) -> Finding:
@@ -313,7 +313,7 @@ def _bad_unit(error: _Error) -> Finding:
         )
     ours = respelled(unit, error.instance) if isinstance(error.instance, str) else None
     fix = None if ours is None else Fix.writing(span, ours)
-    help_text = f"write it like `{example}`" if ours is None else f"write `{ours}`"
+    help_text = (minutes_or_less(error.instance) or f"write it like `{example}`") if ours is None else f"write `{ours}`"
     return Finding(Code.UNIT, span, f"{error.shown} is not {expected}", help=help_text, fix=fix)
 
 
