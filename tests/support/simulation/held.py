@@ -64,10 +64,9 @@ def may_be_held_back(world: World, endpoint: str, told: Told) -> bool:
     if endpoint in shape.limits or EVERYBODY in shape.limits or rejects:
         return True
     before = [ended for ended in ended_at(world, endpoint) if ended.at <= told.ended]
-    if any(_cools(ended.attempt) for ended in before):
+    if any(_cools(ended.attempt) for ended in before) or _is_unseen(world, endpoint):
         return True
-    bad = sum(ended.is_bad for ended in before) + _unseen(world, endpoint)
-    return bad >= min(shape.breaker.consecutive, 5)
+    return sum(ended.is_bad for ended in before) >= shape.breaker.consecutive
 
 
 def _cools(attempt: Attempt) -> bool:
@@ -77,9 +76,9 @@ def _cools(attempt: Attempt) -> bool:
     return is_out or (verdict is not None and verdict.action is Action.REFRESH)
 
 
-def _unseen(world: World, endpoint: str) -> int:
-    """Exchanges of callers that have left, who were not told how they ended."""
-    return sum(
+def _is_unseen(world: World, endpoint: str) -> bool:
+    """Whether somebody met a fault and was not told how that ended: who has left, or was refused by the ledger."""
+    return any(
         exchange.kind is not None and exchange.endpoint == endpoint
         for told in world.told
         if told.result is None
@@ -89,6 +88,8 @@ def _unseen(world: World, endpoint: str) -> int:
 
 def has_no_trouble(world: World, endpoint: str) -> bool:
     """Whether nothing could hold this target back at any time."""
+    if any(ended.is_bad for ended in ended_at(world, endpoint)):
+        return False
     faults = any(exchange.kind or exchange.is_refused_token for exchange in world.exchanges_at(endpoint))
     fetches = any(fetch.kind for fetch in world.fetches if fetch.endpoint == endpoint)
     return not faults and not fetches and not {endpoint, EVERYBODY} & set(world.scenario.shape.limits)
@@ -102,7 +103,8 @@ def rests(world: World, shape: Shape) -> Iterator[tuple[str, float, float, str]]
             if each.asked:
                 yield name, each.at, each.at + min(each.asked, 900.0), f"caller {each.caller} was told to wait"
         others = [other for other in shape.names if other != name]
-        if any(one.is_good for one in ended) or not any(has_no_trouble(world, other) for other in others):
+        is_known = not any(one.is_good for one in ended) and not _is_unseen(world, name)
+        if not is_known or not any(has_no_trouble(world, other) for other in others):
             continue
         bad = [one for one in ended if one.is_bad]
         if len(bad) >= shape.breaker.consecutive:
