@@ -86,9 +86,11 @@ def completions_of(world: World) -> Iterator[tuple[Told, Exchange]]:
 def following(world: World, attempts: list[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
     """Attempts, each with the next that began once it was over."""
     for before, after in itertools.pairwise(sorted(attempts, key=lambda attempt: attempt.number)):
-        is_lost = Cause.CANCELLED.value in (cause_of(before), cause_of(after))
-        has_lost = is_lost and world.scenario.shape.hedge is not None
-        if not has_lost and moments_of(world, before)[1] <= moments_of(world, after)[0] + _HAIR:
+        (since, until), (then, _) = moments_of(world, before), moments_of(world, after)
+        hedge = world.scenario.shape.hedge
+        # a hedge that began is at it, even where the other ends at this moment
+        is_hedge = hedge is not None and -_HAIR <= then - since - hedge <= 2 * STORING
+        if not is_hedge and until <= then + _HAIR:
             yield before, after
 
 
