@@ -90,7 +90,9 @@ def following(world: World, attempts: list[Attempt]) -> Iterator[tuple[Attempt, 
         hedge = world.scenario.shape.hedge
         # a hedge that began is at it, even where the other ends at this moment
         is_hedge = hedge is not None and -_HAIR <= then - since - hedge <= 2 * STORING
-        if not is_hedge and until <= then + _HAIR:
+        # one that lost says nothing of its target, which may be asked again
+        has_lost = hedge is not None and cause_of(before) == Cause.CANCELLED.value
+        if not is_hedge and not has_lost and until <= then + _HAIR:
             yield before, after
 
 
