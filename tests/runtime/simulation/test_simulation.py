@@ -34,8 +34,11 @@ from support.simulation.scenario import FEATURES, scenario
 from support.simulation.world import World
 
 DEFAULT, LONG = 2_000, 20_000
-SEEDS = (0, 16, 27, 1112)
-"""Worlds in which the engine once broke a law: sums shown for usage cut off, a slow caller taken for silence."""
+SEEDS = (925,)
+"""Worlds in which the engine broke a law: a revisit that was held back went to a target that was not to be asked.
+
+A new feature in `FEATURES` makes other worlds of all seeds; what a seed here showed has a test of its own, too.
+"""
 
 
 @pytest.fixture(autouse=True)
