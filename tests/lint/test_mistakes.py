@@ -43,6 +43,11 @@ routes:
 """
 
 MISTAKES = {
+    "fields that are not indented": (
+        "  support:\n    match: {tags: {desk: support}, prompt_tokens: {max: 100}}\n    upstream: main\n",
+        "  support:\n  match: {}\n  upstream: main\n",
+        ["RR101 `match`, `upstream` stand beside it: indent them further", "RR102 ", "RR101 "],
+    ),
     "nothing": ("version: 1", "version: 1", []),
     "minutes or milliseconds": ("total: 60s", "total: 1m", ["RR107 write `1min` for minutes, `1ms` for milliseconds"]),
     "served model misspelt": ("serves: {large: {}}", "serves: {lagre: {}}", ["RR201 did you mean `large`?"]),
@@ -62,7 +67,7 @@ MISTAKES = {
     "hedge as a time": ("    timeouts:", "    hedge: 2s\n    timeouts:", ['RR101 Write it like `{"after": "2s"}`']),
     "local time": (
         "    labels: {region: eu, vendor: beta}",
-        '    maintenance: [{from: 2026-12-01 22:00, to: "2026-12-01T23:00:00Z"}]\n    labels: {region: eu, vendor: beta}',
+        '    maintenance: [{from: 2026-12-01 22:00, to: "2026-12-01T23:00:00Z"}]\n    labels: {region: eu}',
         ["RR106 such as `2026-12-01T22:00:00+01:00`"],
     ),
     "URL with its path": (

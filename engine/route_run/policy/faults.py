@@ -60,11 +60,11 @@ class Faults:
         return next(self._from(origin, start), None) == start
 
     def touched(self, origin: Origin) -> frozenset[str]:
-        """The fields of an item with an error; an empty name stands for errors beside all fields."""
+        """The fields of an item with an error; an empty name stands for errors of the item itself."""
         raw = origin.raw
         fields: Mapping[str, object] = raw if isinstance(raw, dict) else {}
         found = {field for field in fields if self.at(origin, (field,))}
-        start, end = origin.key_span().end, origin.document.span_of(origin.keys).end
+        start, end = origin.key_span().start, origin.document.span_of(origin.keys).end
         places = [(origin.key_span(field).start, origin.span(field).end) for field in fields]
         for error in self._from(origin, start):
             if error >= end:

@@ -61,7 +61,7 @@ LEFT_OUT = "\x00"
 class Partial:
     """An item with an error, read without it.
 
-    ``touched`` are the fields with an error, an empty name for an error beside all fields; ``written``
+    ``touched`` are the fields with an error, an empty name for one of the item itself; ``written``
     are all fields that stand there, known ones or not.
     """
 

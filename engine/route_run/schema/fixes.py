@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import dropwhile, islice, takewhile
 from typing import Any
 
 from route_run.errors import Fix, Span
@@ -65,3 +66,13 @@ def minutes_or_less(value: Any) -> str:
     if isinstance(value, str) and (found := _M.match(value)):
         return f"write `{found[1]}min` for minutes, `{found[1]}ms` for milliseconds"
     return ""
+
+
+def fields_beside(data: Any, keys: Sequence[str | int], node: Mapping[str, Any]) -> list[str]:
+    """Fields of an empty mapping that stand beside it, where they were meant to be indented below it."""
+    for key in keys[:-1]:
+        data = data[key]
+    if not isinstance(data, dict):
+        return []
+    after = islice(dropwhile(lambda key: key != keys[-1], data), 1, None)
+    return list(takewhile(lambda key: key in node.get("properties", {}), after))
