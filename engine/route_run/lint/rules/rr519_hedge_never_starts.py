@@ -30,7 +30,7 @@ Good:
         hedge: {after: 3s}
     routes: {everything-else: {match: {}, upstream: main}}
 
-Effect: nothing is ever hedged; slow requests stay slow.
+Effect: slow answers are waited for all the same.
 
 Fix: write an `after` well below `first_content` and `total`, and see that there is a second target.
 """
@@ -56,10 +56,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Code.HEDGE_NEVER_STARTS,
                 facts.policy.origin("upstreams", name).span("hedge"),
-                f"the hedge of the upstream `{name}` never starts: {reason}",
+                f"the hedge of the upstream `{name}` never starts{reason}",
                 severity=SEVERITY,
                 help="write an `after` below both times, such as the one in which nine of ten answers begin",
-                effect="nothing is ever hedged",
+                effect="slow answers are waited for all the same",
             )
 
 
@@ -67,12 +67,12 @@ def _never(upstream: Upstream, after: float) -> str:
     """Why no second target is ever asked, in words; nothing when one may be."""
     times = upstream.timeouts
     if len(upstream.targets) == 1:
-        return "there is no second target"
+        return ": there is no second target"
     if after >= times.total:
-        return f"after {after:g} s the whole request is over, its `total` is {times.total:g} s"
+        return f": after {after:g} s the whole request is over, its `total` is {times.total:g} s"
     if after >= times.first_content:
         return (
-            f"after {after:g} s a streamed answer without content has been given up, "
+            f" for streamed answers: after {after:g} s one without content has been given up, "
             f"`first_content` is {times.first_content:g} s"
         )
     return ""
