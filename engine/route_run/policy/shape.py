@@ -1,7 +1,7 @@
 """What the typed models are made of: fields declared by annotations, decoded from what the schema has passed.
 
-Decides how a written value becomes that of a field. Knows no model. There is no work when a class is made:
-a process pays for the models that its policy uses.
+Decides how a written value becomes that of a field. Knows no model. Making a class costs nothing: its annotations are
+looked at when the first record is made, so that a process pays for the models that its policy uses.
 """
 
 from __future__ import annotations
