@@ -191,7 +191,7 @@ class _Values:
             does = f"route to `{scanner.destination}`" if scanner.destination else scanner.action.value
             origin = self.table.policy.origin("guards", name)
             guard = self.table.policy.guards[name]
-            place = origin.span("threshold") if "threshold" in guard.model_fields_set else None
+            place = origin.span("threshold") if "threshold" in guard.written_fields else None
             set_by = Source(f"guard `{name}`" if place else DEFAULT, f"threshold {scanner.threshold:g}", place)
             by = [
                 Source(f"bound `{b.name}`", "asked", self.table.policy.origin("bounds", b.name).key_span("guards"))
@@ -242,7 +242,7 @@ class _Values:
         """When the answer is delivered, and how it is checked."""
         route = self.table.policy.routes[self.route.name]
         origin = self._route_origin
-        if "deliver" in route.model_fields_set:
+        if "deliver" in route.written_fields:
             source = Source(f"route `{self.route.name}`", "", origin.span("deliver"))
         else:
             source = Source(DEFAULT, "with `verify`" if route.verify else "without `verify`")
@@ -260,10 +260,10 @@ class _Values:
         named = f"upstream `{upstream.name}`"
         timeouts = upstream.timeouts
         for field in ("connect", "first_content", "idle", "byte_idle", "total"):
-            is_written = field in timeouts.model_fields_set and "timeouts" in written.model_fields_set
+            is_written = field in timeouts.written_fields and "timeouts" in written.written_fields
             value = upstream.byte_idle if field == "byte_idle" else getattr(timeouts, field)
             yield _written(f"timeout {field}", f"{value:g} s", named, origin, ("timeouts", field), is_written)
-        retry, backoff = written.retry.model_fields_set, written.retry.backoff.model_fields_set
+        retry, backoff = written.retry.written_fields, written.retry.backoff.written_fields
         yield _written(
             "attempts per target", str(upstream.attempts), named, origin, ("retry", "attempts"), "attempts" in retry
         )
@@ -272,7 +272,7 @@ class _Values:
         kinds = written.fallback.when
         is_default = kinds == DEFAULT_FALLBACK
         words = f"the {len(kinds)} kinds of the default" if is_default else ", ".join(kinds) or "never"
-        is_written = "when" in written.fallback.model_fields_set
+        is_written = "when" in written.fallback.written_fields
         yield _written("falls back for", words, named, origin, ("fallback", "when"), is_written)
         after = "an answer that breaks off starts over if the caller allows it" if upstream.restarts else "interrupted"
         is_written = "after_content" in written.fallback.model_fields_set
