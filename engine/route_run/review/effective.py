@@ -275,7 +275,7 @@ class _Values:
         is_written = "when" in written.fallback.written_fields
         yield _written("falls back for", words, named, origin, ("fallback", "when"), is_written)
         after = "an answer that breaks off starts over if the caller allows it" if upstream.restarts else "interrupted"
-        is_written = "after_content" in written.fallback.model_fields_set
+        is_written = "after_content" in written.fallback.written_fields
         yield _written("after content", after, named, origin, ("fallback", "after_content"), is_written)
         if upstream.hedge_after is not None:
             words = f"the next target is asked too after {upstream.hedge_after:g} s"
