@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 import pytest
-from pydantic import BaseModel
 
 from route_run.policy.partial import STAND_INS
 from route_run.policy.policy import SECTIONS
+from route_run.policy.shape import Model, fields_of
 from support.policies import BASE
 from support.reading import fragment, loaded_from
 
@@ -169,13 +169,13 @@ def test_one_mistake_is_told_once(text: str, code: str):
     assert [told for told, _ in found(text)] == [code]
 
 
-def models_within(model: type[BaseModel]) -> set[type[BaseModel]]:
+def models_within(model: type[Model]) -> set[type[Model]]:
     """A model and all that it is made of."""
     known = {model}
-    waiting = [info.annotation for info in model.model_fields.values()]
+    waiting = [field.kind for field in fields_of(model).values()]
     while waiting:
         kind = waiting.pop()
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(kind, type) and issubclass(kind, Model):
             if kind not in known:
                 known |= models_within(kind)
         else:
@@ -186,10 +186,7 @@ def models_within(model: type[BaseModel]) -> set[type[BaseModel]]:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_something_stands_in_for_every_field_that_is_required(section: str):
     required = {
-        info.alias or name
-        for model in models_within(SECTIONS[section])
-        for name, info in model.model_fields.items()
-        if info.is_required()
+        field.key for model in models_within(SECTIONS[section]) for field in fields_of(model).values() if field.required
     }
 
     assert required - STAND_INS.keys() == set()

@@ -8,14 +8,12 @@ shapes, not what a field means.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-
-from route_run.policy.condition import condition
 from route_run.policy.faults import Faults
 from route_run.policy.policy import LEFT_OUT, Origin, Partial
+from route_run.policy.shape import Model, converter, fields_of
 
 _Keys = tuple[str | int, ...]
 
@@ -38,30 +36,17 @@ _ENTRIES: Mapping[str, Any] = {
 _NAMED: Mapping[str, Any] = {"serves": {}, "except": {}, "tags": {"present": True}}
 """Mappings whose keys are names that refer to something, with what stands in for a value."""
 
-_BRANCHES: Mapping[str, Callable[[Any], bool]] = {
-    "BalanceGroup": lambda node: isinstance(node, dict) and bool({"balance", "hash_on", "targets"} & node.keys()),
-    "Target": lambda node: isinstance(node, dict) and not {"balance", "hash_on", "targets"} & node.keys(),
-    "RouteTo": lambda node: isinstance(node, dict),
-}
-"""Which of several shapes an entry was meant to have."""
-
-_ROUNDS = 12
-"""How often an item is looked at again: each round mends everything that the one before found."""
+_UNFIT = object()
+"""What no value can be made of."""
 
 
-def read_partly(model: type[BaseModel], origin: Origin, faults: Faults) -> Partial | None:
+def read_partly(model: type[Model], origin: Origin, faults: Faults) -> Partial | None:
     """An item without its faulty values; None where nothing of it can be read."""
     raw = origin.raw
     if not isinstance(raw, dict) or faults.is_unread(origin):
         return None
     rest = _without_faults(raw, (), origin, faults)
-    for _ in range(_ROUNDS):
-        try:
-            return Partial(model.model_validate(rest), faults.touched(origin), frozenset(raw))
-        except ValidationError as error:
-            if not all(_mend(rest, found["loc"], found["type"]) for found in error.errors(include_url=False)):
-                return None
-    return None
+    return Partial(model.decode(_fitting(model, rest)), faults.touched(origin), frozenset(raw))
 
 
 # -- by the places of findings -------------------------------------------------------------------------------
@@ -84,8 +69,6 @@ def _without_faults(node: Any, keys: _Keys, origin: Origin, faults: Faults) -> A
             kept[key] = found
         elif section in _NAMED:
             kept[key] = copy.deepcopy(_NAMED[str(section)])
-        elif key in STAND_INS:
-            kept[key] = copy.deepcopy(STAND_INS[key])
     return kept
 
 
@@ -104,53 +87,54 @@ def _rest_of(value: Any, path: _Keys, origin: Origin, faults: Faults) -> Any:
     """What is left of a value with a fault within it; None when that is nothing."""
     if not isinstance(value, dict | list):
         return None
-    rest = _without_faults(value, path, origin, faults)
-    is_condition = path[-1] == "requested_model" or path[:-1] == ("match", "tags")
-    return rest if not is_condition or _can_be_condition(rest) else None
+    return _without_faults(value, path, origin, faults)
 
 
-def _can_be_condition(written: Any) -> bool:
+# -- by the shape of the model -------------------------------------------------------------------------------
+
+
+def _fitting(model: type[Model], written: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a mapping the model can decode, and what stands in for the rest that it asks for."""
+    kept: dict[str, Any] = {}
+    for field in fields_of(model).values():
+        value = _fitted(field.kind, field.key, written[field.key]) if field.key in written else _UNFIT
+        if value is not _UNFIT:
+            kept[field.key] = value
+        elif field.required:
+            kept[field.key] = copy.deepcopy(STAND_INS[field.key])
+    return kept
+
+
+def _fitted(kind: Any, key: str, value: Any) -> Any:
+    models = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, Model)]
+    origin = get_origin(kind)
+    if isinstance(value, list) and origin is tuple:
+        return _fitted_entries(get_args(kind)[0], key, value)
+    if isinstance(value, dict) and origin is Mapping:
+        return _fitted_names(get_args(kind), key, value)
+    if isinstance(value, dict) and models:
+        return _fitting(max(models, key=lambda model: len(value.keys() & _keys_of(model))), value)
     try:
-        condition(written)
-    except (KeyError, TypeError):
-        return False
-    return True
+        converter(kind)(value)
+    except (KeyError, TypeError, ValueError):
+        return _UNFIT
+    return value
 
 
-# -- by what the model still misses --------------------------------------------------------------------------
+def _fitted_entries(kind: Any, key: str, values: list[Any]) -> list[Any]:
+    fitted = [_fitted(kind, key, value) for value in values]
+    stand_in = _fitted(kind, key, copy.deepcopy(_ENTRIES.get(key, LEFT_OUT)))
+    return [value for value in (stand_in if one is _UNFIT else one for one in fitted) if value is not _UNFIT]
 
 
-def _mend(rest: dict[str, Any], loc: Sequence[str | int], kind: str) -> bool:
-    """Make a place readable; False where that cannot be done."""
-    node: Any = rest
-    holders: list[tuple[Any, Any]] = []
-    for key in loc:
-        if isinstance(node, list | dict) and _has(node, key):
-            holders.append((node, key))
-            node = cast("Any", node)[key]
-        elif isinstance(key, str) and key in _BRANCHES and not _BRANCHES[key](node):
-            return True  # it was not meant to have this shape
-    field = str(loc[-1]) if loc else ""
-    if kind == "missing" and isinstance(node, dict) and field not in node and field in STAND_INS:
-        node[field] = copy.deepcopy(STAND_INS[field])
-        return True
-    if holders:
-        _replace(*holders[-1], [key for _, key in holders])
-    return bool(holders)
+def _fitted_names(kinds: tuple[Any, ...], key: str, values: dict[str, Any]) -> dict[str, Any]:
+    of_names, of_values = kinds
+    named = {name: value for name, value in values.items() if _fitted(of_names, key, name) is not _UNFIT}
+    fitted = {name: _fitted(of_values, key, value) for name, value in named.items()}
+    stand_in = copy.deepcopy(_NAMED[key]) if key in _NAMED else _UNFIT
+    told = ((name, stand_in if value is _UNFIT else value) for name, value in fitted.items())
+    return {name: value for name, value in told if value is not _UNFIT}
 
 
-def _has(node: list[Any] | dict[str, Any], key: str | int) -> bool:
-    return key in node if isinstance(node, dict) else isinstance(key, int) and key < len(node)
-
-
-def _replace(holder: Any, key: Any, path: Sequence[str | int]) -> None:
-    if isinstance(holder, list):
-        stand_in = _entry_of(path)
-    elif len(path) > 1 and path[-2] in _NAMED:
-        stand_in = _NAMED[str(path[-2])]
-    else:
-        stand_in = STAND_INS.get(str(key))
-    if stand_in is not None and holder[key] != stand_in:
-        holder[key] = copy.deepcopy(stand_in)
-    else:
-        del holder[key]  # of lists only those whose entries are no names have such entries
+def _keys_of(model: type[Model]) -> set[str]:
+    return {field.key for field in fields_of(model).values()}

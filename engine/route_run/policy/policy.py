@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from route_run.errors import Span
 from route_run.policy.model import Bound, Endpoint, Guard, LanguageModel, Ledger, Pack, Route, Tag, Upstream, Webhook
+from route_run.policy.shape import Model, fields_of
 from route_run.text import Document, Reading
 
-SECTIONS: Mapping[str, type[BaseModel]] = {
+SECTIONS: Mapping[str, type[Model]] = {
     "tags": Tag,
     "endpoints": Endpoint,
     "models": LanguageModel,
@@ -26,7 +25,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 """The sections that hold named items, with the model of one item."""
 _SECTION_OF = {model: section for section, model in SECTIONS.items()}
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Partial:
 
     def tells(self, *fields: str) -> bool:
         """Whether what the item says in some fields, or leaves out, is what its author meant."""
-        known = {info.alias or name for name, info in type(self.item).model_fields.items()}
+        known = {field.key for field in fields_of(type(self.item)).values()}
         may_be_misspelt = not self.touched <= known
         return not self.touched & set(fields) and (self.written >= set(fields) or not may_be_misspelt)
 

@@ -48,11 +48,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         times = upstream.timeouts
         for field in ("connect", "first_content", "idle", "byte_idle"):
             seconds = getattr(times, field)
-            if field in times.model_fields_set and seconds is not None and seconds > times.total:
+            if field in times.written_fields and seconds is not None and seconds > times.total:
                 origin = facts.policy.origin("upstreams", name)
-                place = (
-                    origin.span("timeouts", "total") if "total" in times.model_fields_set else origin.span("timeouts")
-                )
+                place = origin.span("timeouts", "total") if "total" in times.written_fields else origin.span("timeouts")
                 yield Finding(
                     Code.TIMEOUT_BEYOND_TOTAL,
                     origin.span("timeouts", field),

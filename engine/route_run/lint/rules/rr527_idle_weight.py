@@ -59,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _idle(
     facts: Facts, upstream: str, targets: Sequence[tuple[tuple[str | int, ...], Target]], why: str
 ) -> Iterator[Finding]:
-    weighted = [keys for keys, target in targets if "weight" in target.model_fields_set]
+    weighted = [keys for keys, target in targets if "weight" in target.written_fields]
     if weighted:
         yield Finding(
             Code.IDLE_WEIGHT,
