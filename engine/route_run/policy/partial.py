@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from route_run.policy.faults import Faults
 from route_run.policy.policy import LEFT_OUT, Origin, Partial
@@ -106,8 +107,9 @@ def _fitting(model: type[Model], written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fitted(kind: Any, key: str, value: Any) -> Any:
-    models = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, Model)]
     origin = get_origin(kind)
+    shapes = get_args(kind) if origin in (Union, UnionType) else (kind,)
+    models = [shape for shape in shapes if isinstance(shape, type) and issubclass(shape, Model)]
     if isinstance(value, list) and origin is tuple:
         return _fitted_entries(get_args(kind)[0], key, value)
     if isinstance(value, dict) and origin is Mapping:
