@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from route_run.errors import Finding, Span
+from route_run.policy import units
 from route_run.policy.decode import Faults
 from route_run.policy.model import Duration, WebhookEvent, _Described, _Model
 from route_run.policy.policy import Origin
@@ -28,6 +29,44 @@ FailureName = Literal[
     "unauthorized", "invalid_output", "too_long", "content_refused", "bad_request", "cancelled", "internal",
 ]  # fmt: skip
 StageName = Literal["tags", "route", "bounds", "guards", "parameters", "eligibility"]
+
+
+Amount = Annotated[units.Amount, BeforeValidator(lambda v: units.amount(v) if isinstance(v, str) else v)]
+
+
+class LimitQuota(_Model):
+    """How much of each part of a limit is used up; None is nothing."""
+
+    requests: Amount | None = None
+    tokens: Amount | None = None
+    spend: Amount | None = None
+    concurrent: Amount | None = None
+
+    @property
+    def amounts(self) -> Mapping[str, units.Amount]:
+        """What is written, by part of the limit."""
+        written = {part: getattr(self, part) for part in PARTS}
+        return {part: amount for part, amount in written.items() if amount is not None}
+
+
+PARTS = ("requests", "tokens", "spend", "concurrent")
+"""The parts of a limit."""
+
+
+class BoundQuota(LimitQuota):
+    """The same of a bound; of one with `per` by value of its tag, and for requests without it."""
+
+    per: Mapping[str, LimitQuota] = Field(default_factory=dict)
+    absent: LimitQuota | None = None
+
+
+class QuotaScript(_Model):
+    """How much of limits is used up when a rehearsal begins; targets are `ENDPOINT/MODEL`."""
+
+    endpoints: Mapping[str, LimitQuota] = Field(default_factory=dict)
+    models: Mapping[str, LimitQuota] = Field(default_factory=dict)
+    upstreams: Mapping[str, Mapping[str, LimitQuota]] = Field(default_factory=dict)
+    bounds: Mapping[str, BoundQuota] = Field(default_factory=dict)
 
 
 class ActUsage(_Model):
@@ -98,6 +137,9 @@ class ExpectedAttempt(_Model):
     failure: FailureName | None = None
     status: int | None = None
     within: Duration | None = None
+    begins_after: Duration | None = None
+    begins_within: Duration | None = None
+    repair: bool | None = None
 
 
 class ExpectedVerdict(_Model):
@@ -134,11 +176,13 @@ class Expect(_Model):
     stopped_at: StageName | None = None
     targets: tuple[str, ...] | None = None
     attempts: tuple[Annotated[ExpectedAttempt, BeforeValidator(_attempt)], ...] | None = None
+    skipped: Mapping[str, str] = Field(default_factory=dict)
     never: tuple[str, ...] = ()
     within: Duration | None = None
     first_content_within: Duration | None = None
     text: str | None = None
     text_contains: tuple[str, ...] = ()
+    restarts: int | None = None
     failure: FailureName | None = None
     error_contains: str | None = None
     webhooks: tuple[WebhookEvent, ...] | Mapping[str, tuple[WebhookEvent, ...]] | None = None
@@ -171,6 +215,7 @@ class Rehearsal(_Described):
     seed: int = 0
     cut_after: Duration = 3600.0
     down: tuple[str, ...] = ()
+    quota: QuotaScript | None = None
     endpoints: Mapping[str, tuple[Act, ...]] = Field(default_factory=dict)
     tokens: Mapping[str, tuple[Act, ...]] = Field(default_factory=dict)
     request: RequestScript | None = None

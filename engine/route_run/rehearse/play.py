@@ -23,6 +23,7 @@ from route_run.flow.snapshot import Snapshot
 from route_run.ledger import EntryKind
 from route_run.policy.rehearsal import Rehearsal, RequestScript, Scene
 from route_run.rehearse.clock import Backend, run_virtually
+from route_run.rehearse.quota import used_already
 from route_run.rehearse.request import request_of
 from route_run.rehearse.stage import NOTED, Noted, NotingLedger, Stage
 from route_run.runtime.clock import LoopClock
@@ -126,6 +127,7 @@ class _Play:
             clock=LoopClock(self._began_at),
             seed=rehearsal.seed,
             find_revision=_of_no_commit,
+            used=used_already(self._loaded.table, rehearsal.quota),
         )
         async with opened as engine:
             with anyio.move_on_after(rehearsal.cut_after) as scope:
