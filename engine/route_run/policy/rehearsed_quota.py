@@ -112,7 +112,7 @@ class _Quota:
                     Code.BEYOND_LIMIT,
                     self._origin.span(*keys, part),
                     f"{owner} allows {shown} {part}: no more than that can be used or left",
-                    help=f"from 0 to {holds:f}; `0 left` uses all of it",
+                    help=f"from 0 to {holds.normalize():f}; `0 left` uses all of it",
                 )
 
     def _no_limit(self, message: str, help_: str, keys: Keys) -> Finding:
