@@ -149,7 +149,10 @@ class _Play:
             for number, scene in enumerate(scenes):
                 began, ended = anyio.Event(), anyio.Event()
                 due = before_began if scene.overlap else before_ended
-                tasks.start_soon(self._placed, engine, number, scene, due, began, ended)
+                # after the last of those that are made at once
+                apart = scenes[number - 1].repeat if number and scene.overlap and scenes[number - 1].together else 1
+                after = scene.after + apart * APART
+                tasks.start_soon(self._placed, engine, number, scene, after, due, began, ended)
                 before_began, before_ended = began, ended
 
     async def _placed(
@@ -157,12 +160,13 @@ class _Play:
         engine: Engine,
         number: int,
         scene: Scene,
+        after: float,
         due: anyio.Event,
         began: anyio.Event,
         ended: anyio.Event,
     ) -> None:
         await due.wait()
-        await anyio.sleep(scene.after + APART)
+        await anyio.sleep(after)
         began.set()
         await self._scene(engine, number, scene)
         ended.set()
