@@ -1,4 +1,4 @@
-"""What several requests make of each other: breaker, limits, cooldowns, budgets, hedges, restarts, repairs, maintenance.
+"""What requests make of each other: breaker, limits, cooldowns, budgets, hedges, restarts, repairs, maintenance.
 
 The rehearsals lie in `policies/sequences`; each holds, and says the very same on both event loops.
 """

@@ -162,7 +162,8 @@ def _selected(chosen: Sequence[PlacedRehearsal], expression: str | None) -> Sequ
 def _suggested(loaded: Loaded, gap: Gap, backend: Backend) -> Suggestion | None:
     if gap.witness is None:
         return None
-    return suggestion(loaded, gap.item.words, gap.witness, gap.acts, backend, gap.quota)
+    also = {"quota": gap.quota} if gap.quota else {}
+    return suggestion(loaded, gap.item.words, gap.witness, gap.acts, backend, also)
 
 
 def _loaded(settings: Settings, paths: Sequence[Path], style: str) -> tuple[Loaded, Sequence[PlacedRehearsal]]:

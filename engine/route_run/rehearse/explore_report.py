@@ -16,7 +16,7 @@ from route_run.table import RoutingTable
 def script_of(violation: Violation) -> Suggestion:
     """A violation as a rehearsal that fails until it is mended."""
     name = f"{violation.route}: {violation.promise}"
-    return Suggestion(name, violation.request, violation.endpoints, {"outcome": "completed"})
+    return Suggestion(name, violation.request, violation.endpoints, {"outcome": "completed"}, violation.also)
 
 
 def explored_lines(explored: Explored, table: RoutingTable) -> Iterator[Line]:

@@ -17,19 +17,18 @@ Acts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A whole rehearsal as data."""
+    """A whole rehearsal as data; ``also`` are further fields, such as `quota`."""
 
     name: str
     request: Mapping[str, Any]
     endpoints: Acts
     expect: Mapping[str, Any]
-    quota: Mapping[str, Any] = field(default_factory=dict)
+    also: Mapping[str, Any] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """The rehearsal as a test file has it."""
         acts = {"endpoints": {name: list(acts) for name, acts in self.endpoints.items()}} if self.endpoints else {}
-        used = {"quota": dict(self.quota)} if self.quota else {}
-        return {"name": self.name, "request": dict(self.request), **used, **acts, "expect": dict(self.expect)}
+        return {"name": self.name, **self.also, "request": dict(self.request), **acts, "expect": dict(self.expect)}
 
     def lines(self) -> Iterator[str]:
         """The rehearsal as YAML, to be pasted below `rehearsals:`."""
@@ -43,10 +42,10 @@ def suggestion(
     request: Mapping[str, Any],
     endpoints: Acts,
     backend: Backend,
-    quota: Mapping[str, Any] | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> Suggestion:
     """What happens now, written down as what is expected: read it before you keep it."""
-    draft = Suggestion(name, request, endpoints, {"outcome": "completed"}, quota or {})
+    draft = Suggestion(name, request, endpoints, {"outcome": "completed"}, also or {})
     run = play(loaded, Rehearsal.model_validate(draft.as_data()), backend).runs[0]
     if run.record is None:
         return draft
