@@ -57,6 +57,10 @@ class _Start:
     circumstance: Circumstance
     depth: int
 
+    @property
+    def is_plain(self) -> bool:
+        return not self.fields.get("stream", True)
+
 
 @dataclass(slots=True)
 class Worst:
@@ -73,7 +77,8 @@ class Worst:
 class Explored:
     """What exploration found. ``pruned`` scripts need no trying: the request had ended before their last fault.
 
-    ``unreached`` are routes that were not explored, with the reason.
+    ``worst`` is that of streams by route; plain answers have no deadline but the total, so ``worst_plain``
+    stands beside it. ``unreached`` are routes that were not explored, with the reason.
     """
 
     depth: int
@@ -84,6 +89,7 @@ class Explored:
     is_cut: bool = False
     violations: list[Violation] = field(default_factory=list)
     worst: dict[str, Worst] = field(default_factory=dict)
+    worst_plain: dict[str, Worst] = field(default_factory=dict)
     unreached: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -124,7 +130,7 @@ class _Explorer:
         usual = [start for start in starts if start.circumstance is USUAL]
         self._explored.requests = len(usual)
         for start in usual:
-            self._explored.worst.setdefault(start.route.name, Worst())
+            self._worst(start).setdefault(start.route.name, Worst())
         for start in starts:
             self._explored.total += self._count(start)
         # by depth before by route, so that a budget that ends early was spent on what is short
@@ -234,9 +240,11 @@ class _Explorer:
         for broken in broken_promises(self._table, start.route, run):
             if is_any_healthy or broken.promise != A_HEALTHY_TARGET_ANSWERS:
                 self._violated(start, broken.promise, broken.words, acts)
-        way = "" if start.fields.get("stream", True) else " (plain)"
-        _measure(self._explored.worst[start.route.name], run, f"{name}{way}")
+        _measure(self._worst(start)[start.route.name], run, name)
         return run
+
+    def _worst(self, start: _Start) -> dict[str, Worst]:
+        return self._explored.worst_plain if start.is_plain else self._explored.worst
 
     def _violated(
         self, start: _Start, promise: str, words: str, acts: Mapping[str, Sequence[Mapping[str, Any]]]
