@@ -28,8 +28,8 @@ CHAIN = """\
 version: 1
 tags: {{desk: {{values: [support, sales]}}}}
 endpoints:
-  first: {{dialect: openai, base_url: "https://first.example/v1", serves: {{big: {{}}}}{first}}}
-  second: {{dialect: {dialect}, base_url: "https://second.example/v1", serves: {{small: {{}}}}{second}}}
+  first: {{dialect: openai, base_url: "https://first.example", serves: {{big: {{}}}}{first}}}
+  second: {{dialect: {dialect}, base_url: "https://second.example", serves: {{small: {{}}}}{second}}}
 models:
   big: {{context_window: 100000, max_output_tokens: 4000{big}}}
   small: {{context_window: {window}, max_output_tokens: {output}{small}}}

@@ -18,13 +18,20 @@ from route_run.lint.verdict import judge
 from route_run.table import load
 from support.rules import write_example
 
-NOT_OF_A_POLICY = {Code.RULE_FAILED, Code.STALE_BASELINE, Code.DEFERRED}
-"""No policy can show them: a crash of ours, what a file beside the policy says, a field that a later release enforces.
-Their own tests do."""
+NOT_OF_A_POLICY = {Code.RULE_FAILED, Code.STALE_BASELINE}
+"""No policy can show them: a crash of ours, what a file beside the policy says. Their own tests do."""
 
 TODAY = date(2026, 11, 23)
 EVERY = [pytest.param(found, id=f"{found.code.value}-{found.slug}") for found in rules()]
 WITH_EXAMPLES = [param for param in EVERY if param.values[0].code not in NOT_OF_A_POLICY]
+
+
+@pytest.fixture(autouse=True)
+def _language_ahead(request: pytest.FixtureRequest) -> None:
+    """The page of deferred fields shows a language that is ahead of its release; this one is not."""
+    named = request.node.callspec.params.get("found") if hasattr(request.node, "callspec") else None
+    if isinstance(named, Rule) and named.code is Code.DEFERRED:
+        request.getfixturevalue("restart_deferred")
 
 
 def judged(folder: Path, files) -> tuple[Finding, ...]:
@@ -73,7 +80,7 @@ def test_a_rule_says_everything_about_itself(found: Rule):
 def test_a_check_finds_its_own_code_with_the_severity_it_names(found: Rule, tmp_path: Path):
     loaded = load([write_example(tmp_path, found.bad_files)])
 
-    findings = list(lint(loaded, [(found.code, found.check)]))
+    findings = list(lint(loaded, [(found.code, found.check)], TODAY))
     own = [finding for finding in findings if finding not in loaded.findings]
 
     assert {finding.code for finding in own} == {found.code}

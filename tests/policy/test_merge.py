@@ -153,7 +153,7 @@ FAULTY = {
         "RR105",
     ),
     "value-of-a-tag": (
-        ("tags:\n  t: {values: [a], required: 5}\nroutes:\n  r: {match: {tags: {t: zz}}, upstream: main}\n"),
+        ("tags:\n  t: {values: [a, 5]}\nroutes:\n  r: {match: {tags: {t: zz}}, upstream: main}\n"),
         "RR101",
     ),
     "reference-for-a-file": ("routes:\n  r: {match: {}, upstream: main, verify: {json_schema: '${X}'}}\n", "RR106"),

@@ -10,8 +10,8 @@ from route_run.guard.output import OutputCheck, compile_schema
 from route_run.guard.packs import builtin_names, find_pack
 from route_run.guard.scanner import Action, Scanner
 from route_run.guard.unsupported import unsupported
-from route_run.policy import Policy
-from route_run.policy.model import Guard, Pattern, RouteTo
+from route_run.policy import LEFT_OUT, Policy
+from route_run.policy.model import Guard, Pattern, Route, RouteTo
 from route_run.text.nearest import listed, nearest
 
 _EFFECT = "the guard cannot run; the engine refuses to open the policy"
@@ -23,9 +23,10 @@ def compile_guards(policy: Policy) -> tuple[dict[str, Scanner], list[Finding]]:
     of_packs = {key: list(_pack_findings(policy, key, budget)) for key in policy.packs}
     findings = [finding for found in of_packs.values() for finding in found]
     scanners: dict[str, Scanner] = {}
-    for name, guard in policy.guards.items():
+    for name, guard in policy.read(Guard):
         problems = [*_unknown_packs(policy, name, guard), *_bad_patterns(policy, name, guard, budget)]
-        if not problems and not budget.is_spent and not any(of_packs.get(reference) for reference in guard.packs):
+        is_usable = name in policy.guards and not problems and not budget.is_spent
+        if is_usable and not any(of_packs.get(reference) for reference in guard.packs):
             scanners[name] = _scanner(name, guard, policy)
             if not _is_shipped(guard):
                 problems += _too_large(policy, scanners[name])
@@ -42,7 +43,7 @@ def compile_output_checks(policy: Policy) -> tuple[dict[str, OutputCheck], list[
     """The output check of every route that has one, by route."""
     checks: dict[str, OutputCheck] = {}
     findings: list[Finding] = []
-    for name, route in policy.routes.items():
+    for name, route in policy.read(Route):
         if route.verify is None:
             continue
         content = policy.files.get(("routes", name, "json_schema"))
@@ -76,7 +77,7 @@ def _unknown_packs(policy: Policy, name: str, guard: Guard) -> Iterator[Finding]
     origin = policy.origin("guards", name)
     known = [*policy.packs, *builtin_names(), *(key for section, key in policy.origins if section == "packs")]
     for index, reference in enumerate(guard.packs):
-        if reference in known:
+        if reference in known or reference == LEFT_OUT:
             continue
         similar = nearest(reference, known)
         choice = f"known: {listed(set(known))}"
@@ -120,8 +121,8 @@ def _pack_findings(policy: Policy, key: str, budget: Budget) -> Iterator[Finding
 
 
 def _bad_pattern(pattern: Pattern, span: Span, budget: Budget) -> Iterator[Finding]:
-    if budget.is_spent:
-        return  # said where it ran out
+    if budget.is_spent or pattern.regex == LEFT_OUT:
+        return  # it has its finding
     if problem := budget.problem_of(pattern.regex):
         reason, instead = unsupported(pattern.regex, problem)
         yield Finding(

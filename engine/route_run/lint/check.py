@@ -7,6 +7,7 @@ says is not repeated, because it may hold what the policy keeps secret; its plac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from route_run.errors import Code, Finding, Span
@@ -15,12 +16,14 @@ from route_run.lint.rule import Check, checks
 from route_run.table import Loaded
 
 
-def lint(loaded: Loaded, looked_for: Sequence[tuple[Code, Check]] | None = None) -> tuple[Finding, ...]:
+def lint(
+    loaded: Loaded, looked_for: Sequence[tuple[Code, Check]] | None = None, today: date | None = None
+) -> tuple[Finding, ...]:
     """What loading found and what the rules find, in the order of their places; suppressions not yet applied.
 
-    ``looked_for`` are the rules to check, by default all.
+    ``looked_for`` are the rules to check, by default all; ``today`` is the day for what depends on it.
     """
-    facts = Facts(loaded)
+    facts = Facts(loaded, today)
     wanted = checks() if looked_for is None else looked_for
     found = [finding for code, check in wanted for finding in _checked(code, check, facts)]
     return tuple(sorted(dict.fromkeys((*loaded.findings, *found)), key=lambda finding: finding.order))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 
 from route_run.errors import Code, Finding, Label, Span
@@ -30,9 +31,13 @@ EFFORT_PER_ROUTE = 100
 
 @dataclass(frozen=True)
 class Facts:
-    """A policy as far as it could be compiled. Whatever loading found fault with is left out of it."""
+    """A policy as far as it could be compiled. Whatever loading found fault with is left out of it.
+
+    ``today`` is the day that it is asked about; None is no day in particular.
+    """
 
     loaded: Loaded
+    today: date | None = None
     _stranded: dict[str, Sequence[Stranded | NotProved]] = field(default_factory=dict, init=False, repr=False)
 
     @property

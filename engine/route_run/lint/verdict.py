@@ -75,7 +75,7 @@ def judge(
     looked_for: Sequence[tuple[Code, Check]] | None = None,
 ) -> Verdict:
     """Everything lint has to say of a policy on a day; ``looked_for`` are the rules to check, by default all."""
-    found = lint(loaded, looked_for)
+    found = lint(loaded, looked_for, today)
     fatal = _fatal(loaded)
     sifted = sift(found, loaded.reading.documents, today, fatal.__contains__)
     secrets = tuple(finding.span for finding in found if rule_of(finding.code).is_secret)

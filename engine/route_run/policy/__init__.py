@@ -5,12 +5,13 @@ from route_run.policy.condition import Atom, Condition
 from route_run.policy.decode import decode, sound
 from route_run.policy.dialect import TRAITS, Capability, Dialect, Parameter, Range, Traits
 from route_run.policy.placed import PlacedTarget, placed_targets
-from route_run.policy.policy import Origin, Policy
+from route_run.policy.policy import LEFT_OUT, Origin, Policy
 from route_run.policy.reference import Reference, Secret, Where
 from route_run.policy.rehearsal import PlacedRehearsal, decode_rehearsals
 from route_run.policy.rehearsed_names import check_rehearsals
 
 __all__ = [
+    "LEFT_OUT",
     "TRAITS",
     "Atom",
     "Capability",

@@ -1,6 +1,7 @@
 """What a policy says that no single document can be blamed for by its schema: names, tags, ranges.
 
-Decides which references hold. Every finding names the closed set of right answers.
+Decides which references hold. Every finding names the closed set of right answers. An item with an error is
+judged by what could be read of it; what it seems to lack is not held against it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,25 @@ from itertools import chain
 from route_run.errors import Code, Finding, Fix, Span
 from route_run.policy.condition import Condition
 from route_run.policy.dialect import Parameter, Range
-from route_run.policy.model import BalanceGroup, Guard, Limits, Match, ParameterBound, ParameterRule, RouteTo, Target
+from route_run.policy.model import (
+    BalanceGroup,
+    Bound,
+    Endpoint,
+    Guard,
+    LanguageModel,
+    Limits,
+    Match,
+    ParameterBound,
+    ParameterRule,
+    Route,
+    RouteTo,
+    Tag,
+    Target,
+    Upstream,
+    Webhook,
+)
 from route_run.policy.placed import placed_targets
-from route_run.policy.policy import Origin, Policy
+from route_run.policy.policy import LEFT_OUT, Origin, Policy
 from route_run.text.nearest import listed, nearest, typo_of
 from route_run.text.scalar import as_scalar
 
@@ -22,6 +39,8 @@ Findings = Iterator[Finding]
 _LEFT_OUT = frozenset((Code.FILE_NAME, Code.SYMLINK, Code.NO_POLICY, Code.TOO_LARGE))
 _MAY_BE_DEFINED = frozenset((Code.UNKNOWN_NAME, Code.UNDECLARED_TAG, Code.NO_WAY_IN))
 """What seems to be missing may stand in a file that was refused, or not read to its end."""
+
+_OPERATORS = frozenset(("not", "prefix", "present"))
 
 
 def check(policy: Policy) -> list[Finding]:
@@ -41,7 +60,7 @@ def check(policy: Policy) -> list[Finding]:
 
 
 def _check_upstreams(policy: Policy) -> Findings:
-    for name, upstream in policy.upstreams.items():
+    for name, upstream in policy.read(Upstream):
         origin = policy.origin("upstreams", name)
         for index, entry in enumerate(upstream.targets):
             if isinstance(entry, BalanceGroup) and entry.hash_on is not None:
@@ -53,8 +72,11 @@ def _check_upstreams(policy: Policy) -> Findings:
 def _target(policy: Policy, origin: Origin, target: Target, keys: tuple[str | int, ...]) -> Findings:
     yield from _known(policy, "endpoints", target.endpoint, origin.span(*keys, "endpoint"))
     yield from _known(policy, "models", target.model, origin.span(*keys, "model"))
-    endpoint = policy.endpoints.get(target.endpoint)
-    if endpoint is not None and target.model in policy.names["models"] and target.model not in endpoint.serves:
+    endpoint = policy.find(Endpoint, target.endpoint, "serves")
+    if endpoint is None or target.model not in policy.names["models"] or target.model in endpoint.serves:
+        return
+    # a misspelt name among them has its finding
+    if nearest(target.model, endpoint.serves.keys() - policy.names["models"]) is None:
         yield Finding(
             Code.NOT_SERVED,
             origin.span(*keys, "model"),
@@ -64,7 +86,7 @@ def _target(policy: Policy, origin: Origin, target: Target, keys: tuple[str | in
 
 
 def _check_endpoints(policy: Policy) -> Findings:
-    for name, endpoint in policy.endpoints.items():
+    for name, endpoint in policy.read(Endpoint):
         origin = policy.origin("endpoints", name)
         for model in endpoint.serves:
             yield from _known(policy, "models", model, origin.key_span("serves", model))
@@ -79,16 +101,16 @@ def _check_endpoints(policy: Policy) -> Findings:
 
 
 def _check_models(policy: Policy) -> Findings:
-    for name, model in policy.models.items():
+    for name, model in policy.read(LanguageModel):
         for parameter, allowed in model.parameters.items():
             span = policy.origin("models", name).key_span("parameters", parameter.value)
             yield from _not_empty(parameter, allowed.range, span)
 
 
 def _check_guards(policy: Policy) -> Findings:
-    for name, guard in policy.guards.items():
+    for name, guard in policy.read(Guard):
         origin = policy.origin("guards", name)
-        if not guard.packs and not guard.patterns:
+        if not guard.packs and not guard.patterns and policy.tells("guards", name, "packs", "patterns"):
             yield Finding(
                 Code.MISSING_FIELD,
                 origin.key_span(),
@@ -103,7 +125,7 @@ def _check_guards(policy: Policy) -> Findings:
 def _pattern_ids(guard: Guard, origin: Origin) -> Findings:
     seen: set[str] = set()
     for index, pattern in enumerate(guard.patterns):
-        if pattern.id in seen:
+        if pattern.id in seen and pattern.id != LEFT_OUT:
             yield Finding(
                 Code.DEFINED_TWICE,
                 origin.span("patterns", index, "id"),
@@ -114,7 +136,7 @@ def _pattern_ids(guard: Guard, origin: Origin) -> Findings:
 
 
 def _check_bounds(policy: Policy) -> Findings:
-    for name, bound in policy.bounds.items():
+    for name, bound in policy.read(Bound):
         origin = policy.origin("bounds", name)
         yield from _match(policy, bound.match, origin)
         for index, guard in enumerate(bound.guards):
@@ -123,7 +145,8 @@ def _check_bounds(policy: Policy) -> Findings:
             yield from _parameter(parameter, rule, origin)
         if bound.per is not None:
             yield from _tag_path(policy, bound.per, origin.span("per"))
-        yield from _exceptions(policy, bound.per, bound.except_, origin)
+        if policy.tells("bounds", name, "per"):
+            yield from _exceptions(policy, bound.per, bound.except_, origin)
 
 
 def _exceptions(policy: Policy, per: str | None, exceptions: Mapping[str, Limits], origin: Origin) -> Findings:
@@ -143,9 +166,9 @@ def _exceptions(policy: Policy, per: str | None, exceptions: Mapping[str, Limits
 
 
 def _check_routes(policy: Policy) -> Findings:
-    destinations = {guard.then.route for guard in policy.guards.values() if isinstance(guard.then, RouteTo)}
-    all_guards_read = policy.guards.keys() == policy.names["guards"]
-    for name, route in policy.routes.items():
+    destinations = {guard.then.route for _, guard in policy.read(Guard) if isinstance(guard.then, RouteTo)}
+    all_guards_read = all(policy.tells("guards", name, "then") for name in policy.names["guards"])
+    for name, route in policy.read(Route):
         origin = policy.origin("routes", name)
         yield from _known(policy, "upstreams", route.upstream, origin.span("upstream"))
         for parameter, rule in route.parameters.items():
@@ -160,7 +183,7 @@ def _check_routes(policy: Policy) -> Findings:
             )
         if route.match is not None:
             yield from _match(policy, route.match, origin)
-        elif not route.callable and name not in destinations and all_guards_read:
+        elif not route.callable and name not in destinations and all_guards_read and _is_told(policy, name):
             yield Finding(
                 Code.NO_WAY_IN,
                 origin.key_span(),
@@ -170,8 +193,13 @@ def _check_routes(policy: Policy) -> Findings:
             )
 
 
+def _is_told(policy: Policy, route: str) -> bool:
+    """Whether it is certain how requests are meant to come to a route."""
+    return policy.tells("routes", route, "match", "callable")
+
+
 def _check_webhooks(policy: Policy) -> Findings:
-    for name, webhook in policy.webhooks.items():
+    for name, webhook in policy.read(Webhook):
         yield from _match(policy, webhook.match, policy.origin("webhooks", name))
 
 
@@ -184,14 +212,16 @@ def _match(policy: Policy, match: Match, origin: Origin) -> Findings:
 
 
 def _values(policy: Policy, tag: str, condition: Condition, origin: Origin) -> Findings:
-    declared = policy.tags.get(tag)
-    if declared is None or declared.values is None:
+    declared = policy.find(Tag, tag, "values")
+    if declared is None or declared.values is None or not condition.atoms:
         return
     for atom, keys in zip(condition.atoms, _places(origin, ("match", "tags", tag)), strict=True):
         span = origin.span(*keys)
+        if atom.text == LEFT_OUT:
+            continue  # what stood there has its finding
         if atom.is_prefix and not any(value.startswith(atom.text) for value in declared.values):
             yield _undeclared_value(tag, f"{atom.text}…", declared.values, span)
-        elif not atom.is_prefix:
+        if not atom.is_prefix:
             yield from _value(policy, tag, atom.text, span)
 
 
@@ -213,7 +243,7 @@ def _places(origin: Origin, keys: tuple[str | int, ...]) -> Iterator[tuple[str |
 
 
 def _value(policy: Policy, tag: str, value: str, span: Span) -> Findings:
-    declared = policy.tags.get(tag)
+    declared = policy.find(Tag, tag, "values")
     if declared is not None and declared.values is not None and value not in declared.values:
         yield _undeclared_value(tag, value, declared.values, span)
 
@@ -240,7 +270,7 @@ def _renaming(span: Span, word: str, similar: str | None, known: Iterable[str], 
 
 def _tag_path(policy: Policy, path: str, span: Span) -> Findings:
     tag = path.removeprefix("tags.")
-    if tag not in policy.names["tags"]:
+    if tag != LEFT_OUT and tag not in policy.names["tags"]:
         yield _undeclared_tag(policy, tag, span, path.removesuffix(tag))
 
 
@@ -248,6 +278,8 @@ def _undeclared_tag(policy: Policy, tag: str, span: Span, prefix: str = "") -> F
     known = policy.names["tags"]
     similar = nearest(tag, known)
     declared = f"declared: {listed(known)}" if known else "no tag is declared; add it to `tags`"
+    if tag in _OPERATORS:
+        declared = f"`{tag}` stands within the condition of a tag: `TAG: {{{tag}: …}}`; {declared}"
     return Finding(
         Code.UNDECLARED_TAG,
         span,
@@ -259,7 +291,7 @@ def _undeclared_tag(policy: Policy, tag: str, span: Span, prefix: str = "") -> F
 
 def _known(policy: Policy, section: str, name: str, span: Span) -> Findings:
     known = policy.names[section]
-    if name in known:
+    if name == LEFT_OUT or name in known:
         return
     similar = nearest(name, known)
     choice = f"known: {listed(known)}" if known else f"the policy has no `{section}`"

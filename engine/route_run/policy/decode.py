@@ -1,19 +1,20 @@
 """Documents to a policy: merging, names defined twice, files that items name.
 
-Decides which items take part. An item with findings is skipped, but its name stays defined.
+Decides which items take part. An item with findings is left out, but its name stays defined, and what can be
+read of it is kept aside, so that the rest of it is judged all the same.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from route_run.errors import Code, Finding, Label, Position, Span
+from route_run.errors import Code, Finding, Label
+from route_run.policy.faults import Faults
 from route_run.policy.model import Ledger, Pack
-from route_run.policy.policy import SECTIONS, Origin, Policy, digest_of
-from route_run.schema.cut import is_cut
+from route_run.policy.partial import read_partly
+from route_run.policy.policy import SECTIONS, Origin, Partial, Policy, digest_of
 from route_run.text import Document, Kind, Reading, read_named_file
 
 _NAMED_FILES = (("endpoints", ("ca_file",)), ("webhooks", ("ca_file",)), ("routes", ("verify", "json_schema")))
@@ -53,12 +54,20 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
         origins=merged.origins,
         files=files,
         digest=digest_of({**merged.items, "ledger": merged.ledger, "packs": merged.packs}, files),
+        partial={section: dict(_partly(merged, faulty, section)) for section in SECTIONS},
     )
     return policy, merged.findings
 
 
+def _partly(merged: _Merged, faulty: Faults, section: str) -> Iterator[tuple[str, Partial]]:
+    for name in merged.items[section]:
+        origin = merged.origins[section, name]
+        if faulty.touch(origin) and (read := read_partly(SECTIONS[section], origin, faulty)) is not None:
+            yield name, read
+
+
 def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
-    """The policy without the items that have an error, so that one fault makes one finding."""
+    """The policy without the items that have an error, which are put aside; so one fault makes one finding."""
     if not any(finding.is_error for finding in findings):
         return policy
     faulty = Faults(findings)
@@ -70,36 +79,16 @@ def sound(policy: Policy, findings: Sequence[Finding]) -> Policy:
         }
         for section in SECTIONS
     }
-    return replace(policy, **kept)  # type: ignore[arg-type]  # the sections are fields of the same names
-
-
-class Faults:
-    """Which items have an error within them, or were being read where their document breaks off."""
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self._starts: dict[str, list[Position]] = {}
-        self._unread: set[str] = set()
-        for finding in findings:
-            if finding.is_error:
-                self._starts.setdefault(finding.span.path, []).append(finding.span.start)
-                if finding.code is Code.TOO_LARGE and finding.span == Span.of_file(finding.span.path):
-                    self._unread.add(finding.span.path)
-        for starts in self._starts.values():
-            starts.sort()
-
-    def in_file(self, document: Document) -> bool:
-        return document.path in self._starts
-
-    def touch(self, origin: Origin) -> bool:
-        if is_cut(origin.document, origin.keys) or origin.document.path in self._unread:
-            return True
-        starts = self._starts.get(origin.document.path)
-        if not starts:
-            return False
-        start = origin.key_span().start
-        end = max(origin.document.span_of(origin.keys).end, origin.key_span().end)
-        first = bisect_left(starts, start)
-        return first < len(starts) and starts[first] <= end
+    aside = {
+        section: {
+            name: Partial(item, faulty.touched(origin), frozenset(origin.raw))
+            for name, item in policy.read(SECTIONS[section])
+            if name not in kept[section]
+            for origin in (policy.origin(section, name),)
+        }
+        for section in SECTIONS
+    }
+    return replace(policy, partial=aside, **kept)  # type: ignore[arg-type]  # the sections are fields of the same names
 
 
 def _merge(merged: _Merged, document: Document) -> None:
@@ -202,7 +191,7 @@ def _named_files(merged: _Merged, faulty: Faults) -> dict[tuple[str, str, str], 
     files: dict[tuple[str, str, str], bytes] = {}
     for section, name, keys, file_name in _file_names(merged):
         origin = merged.origins[section, name]
-        if faulty.touch(origin):
+        if faulty.at(origin, keys):
             continue  # its finding comes first
         found = read_named_file(origin.document.folder, file_name)
         if found.problem:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from route_run.errors import Finding, Span
 from route_run.policy import units
-from route_run.policy.decode import Faults
+from route_run.policy.faults import Faults
 from route_run.policy.model import Duration, WebhookEvent, _Described, from_text
 from route_run.policy.policy import Origin
 from route_run.policy.shape import NOTHING, Model

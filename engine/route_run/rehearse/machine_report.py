@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree as ET
 
+from route_run.ci import Case, Failure, Suite, command, document
 from route_run.errors import Span
 from route_run.rehearse.coverage_report import Suggest, percent
 from route_run.rehearse.coverage_report import as_data as coverage_data
@@ -39,18 +39,18 @@ class Report:
 
 def as_json(report: Report) -> str:
     """One JSON object; the same run gives the same text."""
-    document: dict[str, Any] = {
+    data: dict[str, Any] = {
         "version": 1,
         "summary": {"rehearsals": len(report.rehearsed), "failing": len(report.failing), "backend": report.backend},
         "rehearsals": [_rehearsal(rehearsed) for rehearsed in report.rehearsed],
     }
     if report.coverage is not None:
-        document["coverage"] = coverage_data(report.coverage, report.suggest)
+        data["coverage"] = coverage_data(report.coverage, report.suggest)
     if report.explored is not None:
-        document["explored"] = explored_data(report.explored, report.table)
+        data["explored"] = explored_data(report.explored, report.table)
     if report.mutated is not None:
-        document["mutated"] = mutated_data(report.mutated)
-    return json.dumps(document, ensure_ascii=False, indent=2)
+        data["mutated"] = mutated_data(report.mutated)
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 def _rehearsal(rehearsed: Rehearsed) -> dict[str, Any]:
@@ -84,65 +84,50 @@ def _part(judged: Judged) -> dict[str, Any]:
 
 def as_junit(report: Report) -> str:
     """Rehearsals, and the violations of an exploration, as test cases."""
-    suites = ET.Element("testsuites", name="route-run test")
     by_file: dict[str, list[Rehearsed]] = {}
     for rehearsed in report.rehearsed:
         by_file.setdefault(rehearsed.placed.span.path, []).append(rehearsed)
-    for path, members in by_file.items():
-        failing = sum(not member.holds for member in members)
-        suite = _suite(suites, path, len(members), failing)
-        for member in members:
-            _case(suite, member)
+    suites = [
+        Suite(path, _counts(len(members), sum(not member.holds for member in members)), list(map(_case, members)))
+        for path, members in by_file.items()
+    ]
     if report.explored is not None:
-        _explored_suite(suites, report)
-    ET.indent(suites)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode")
+        suites.append(_explored_suite(report.explored, report.table))
+    return document("route-run test", {}, suites)
 
 
-def _suite(suites: ET.Element, name: str, tests: int, failures: int) -> ET.Element:
-    counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
-    return ET.SubElement(suites, "testsuite", {"name": _xml(name), **counts})
+def _counts(tests: int, failures: int) -> dict[str, str]:
+    return {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
 
 
-def _case(suite: ET.Element, rehearsed: Rehearsed) -> None:
+def _case(rehearsed: Rehearsed) -> Case:
     span = rehearsed.placed.span
-    case = ET.SubElement(
-        suite,
-        "testcase",
-        {
-            "name": _xml(rehearsed.placed.name),
-            "classname": _xml(span.path),
-            "file": _xml(span.path),
-            "line": str(span.start.line),
-            "time": f"{rehearsed.seconds:.3f}",
-        },
-    )
-    if not rehearsed.holds:
-        rows = rehearsed.failures
-        failure = ET.SubElement(case, "failure", {"message": _xml(_words(rows[0])), "type": "rehearsal"})
-        failure.text = _xml("\n".join(f"{row.span or span}: {_words(row)}" for row in rows))
+    attributes = {
+        "name": rehearsed.placed.name,
+        "classname": span.path,
+        "file": span.path,
+        "line": str(span.start.line),
+        "time": f"{rehearsed.seconds:.3f}",
+    }
+    if rehearsed.holds:
+        return Case(attributes)
+    rows = rehearsed.failures
+    text = "\n".join(f"{row.span or span}: {_words(row)}" for row in rows)
+    return Case(attributes, [Failure(_words(rows[0]), "rehearsal", text)])
 
 
-def _explored_suite(suites: ET.Element, report: Report) -> None:
-    explored = report.explored
-    assert explored is not None
+def _explored_suite(explored: Explored, table: RoutingTable) -> Suite:
     broken = {violation.route for violation in explored.violations}
-    suite = _suite(suites, "exploration", len(explored.worst), len(broken))
+    cases = []
     for route in explored.worst:
-        span = report.table.span("routes", route)
-        case = ET.SubElement(
-            suite, "testcase", {"name": _xml(f"route {route}"), "classname": "exploration", "file": _xml(span.path)}
-        )
-        for violation in explored.violations:
-            if violation.route == route:
-                message = f"{violation.promise}: {violation.words}"
-                failure = ET.SubElement(case, "failure", {"message": _xml(message), "type": "violation"})
-                failure.text = _xml("\n".join(script_of(violation).lines()))
-
-
-def _xml(text: str) -> str:
-    """A text without what XML 1.0 cannot hold."""
-    return "".join(c if c in "\t\n" or (c.isprintable() and not "\ufffe" <= c <= "\uffff") else "·" for c in text)
+        failures = [
+            Failure(f"{found.promise}: {found.words}", "violation", "\n".join(script_of(found).lines()))
+            for found in explored.violations
+            if found.route == route
+        ]
+        path = table.span("routes", route).path
+        cases.append(Case({"name": f"route {route}", "classname": "exploration", "file": path}, failures))
+    return Suite("exploration", _counts(len(explored.worst), len(broken)), cases)
 
 
 # -- GitHub ------------------------------------------------------------------------------------------
@@ -166,7 +151,7 @@ def _annotations(report: Report) -> Iterator[str]:
         for gap in report.coverage.gaps:
             yield _annotation("warning", gap.item.span, "not rehearsed", _gap_words(gap))
         share = percent(report.coverage.share)
-        yield f"::notice title=coverage::{_escaped(f'{share} of the policy is rehearsed')}"
+        yield command("notice", {"title": "coverage"}, f"{share} of the policy is rehearsed")
     if report.mutated is not None:
         for mutant in report.mutated.survivors:
             yield _annotation("warning", mutant.span, "nobody notices", mutant.words)
@@ -181,15 +166,5 @@ def _words(row: Row) -> str:
 
 
 def _annotation(level: str, span: Span, title: str, message: str) -> str:
-    place = f"file={_property(span.path)},line={span.start.line},col={span.start.column}"
-    return f"::{level} {place},title={_property(title)}::{_escaped(message)}"
-
-
-def _escaped(text: str) -> str:
-    """A text that cannot end its command or begin another."""
-    shown = "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
-    return shown.replace("%", "%25").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+    place = {"file": span.path, "line": str(span.start.line), "col": str(span.start.column)}
+    return command(level, {**place, "title": title}, message)

@@ -7,7 +7,6 @@ field that takes secrets.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,16 +14,23 @@ from typing import Any, TypeAlias
 
 from route_run.errors import Code, Finding, Fix, Severity, Span
 from route_run.schema.cut import MOST_ERRORS, MOST_UNKNOWN, is_cut, too_many
-from route_run.schema.fixes import NUMBER, choosing, has_one_unit, renaming, retyping
+from route_run.schema.fixes import (
+    NUMBER,
+    choosing,
+    fields_beside,
+    has_one_unit,
+    minutes_or_less,
+    renaming,
+    retyping,
+    shaped_like,
+)
 from route_run.schema.formats import REFERENCE, UNITS, respelled, with_unit
 from route_run.schema.quick import is_sound
+from route_run.schema.shown import USER_INFO, dotted, shown
 from route_run.text import Document
 from route_run.text.nearest import listed, nearest
 
 _Misspelt: TypeAlias = dict[tuple[str | int, ...], dict[str, str | None]]
-
-_USER_INFO = re.compile(r"//\S*@")
-"""Credentials in a URL: found by the check, so never to be shown by it. A password may hold a `/`."""
 
 _OF_ONE_KIND = frozenset(("enum", "const", "x-format"))
 """Keywords that judge a value of the right type; one of another type, or a reference, has its finding already."""
@@ -58,7 +64,7 @@ class _Error:
         """The offending value, short; never that of a field that takes secrets."""
         if "x-secret" in self.node and isinstance(self.instance, str | int | float):
             return "***"
-        return _shown(self.instance)
+        return shown(self.instance)
 
     @property
     def written(self) -> str:
@@ -67,21 +73,6 @@ class _Error:
         if span.start.line != span.end.line or span.end.line > len(self.lines):
             return json.dumps(self.instance)
         return self.lines[span.start.line - 1][span.start.column - 1 : span.end.column - 1]
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing (null)"
-        case dict():
-            return "a mapping" if value else "an empty mapping"
-        case list():
-            return "a list" if value else "an empty list"
-        case bool():
-            return f"`{str(value).lower()}`"
-        case _:
-            text = _USER_INFO.sub("//***@", str(value))
-            return f"`{text[:59]}…`" if len(text) > 60 else f"`{text}`"
 
 
 def check(document: Document) -> list[Finding]:
@@ -118,8 +109,10 @@ def _stands_anyhow(finding: Finding) -> bool:
 def _to_be_told(errors: Sequence[_Error]) -> Iterator[_Error]:
     """Errors without those that follow from another: one fault, one finding."""
     of_another_kind = {error.keys for error in errors if error.keyword in ("type", "x-no-reference")}
+    told = {error.keys: error for error in reversed(errors) if error.keyword == "type"}
     for error in errors:
         follows = error.keyword in _OF_ONE_KIND and error.keys in of_another_kind
+        follows |= error.keyword == "type" and told[error.keys] is not error
         may_stand_after_the_break = error.keyword == "required" and not error.keys and not error.document.complete
         if not follows and not may_stand_after_the_break:
             yield error
@@ -136,14 +129,6 @@ def _misspelt(errors: Iterable[_Error]) -> _Misspelt:
             looked_at = unknown[:MOST_UNKNOWN]
             found[error.keys] = {key: nearest(key, free) or nearest(key, known) for key in looked_at}
     return found
-
-
-def dotted(keys: Iterable[str | int]) -> str:
-    """A key path as people write it: ``upstreams.main.targets[0]``."""
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else (f".{key}" if text else key)
-    return text
 
 
 def _locate(document: Document, lines: Sequence[str], error: Any) -> _Error:
@@ -191,13 +176,14 @@ def _findings(error: _Error, misspelt: _Misspelt) -> Iterator[Finding]:
 def _unknown_fields(error: _Error, unknown: Mapping[str, str | None]) -> Iterator[Finding]:
     place = f" in {error.where}" if error.keys else ""
     known = listed(error.node.get("properties", {}))
+    of_tags = "conditions on tags stand under `tags`; " if error.node.get("title") == "Match" else ""
     for key, similar in unknown.items():
         span = error.document.span_of_key((*error.keys, key))
         yield Finding(
             Code.UNKNOWN_FIELD,
             span,
             f"unknown field `{key}`{place}",
-            help=f"a similar field exists: `{similar}`" if similar else f"known fields: {known}",
+            help=f"a similar field exists: `{similar}`" if similar else f"{of_tags}known fields: {known}",
             fix=renaming(span, key, similar, set(error.node.get("properties", {})) - set(error.instance)),
         )
         if similar and _takes_secret(error.node["properties"][similar]) and _may_be_secret(error.instance[key]):
@@ -269,6 +255,8 @@ def _type_help(error: _Error, types: list[str]) -> str:
         return "a no-break space or full-width colon stands in it: use a plain blank and `:`"
     if types == ["string"] and isinstance(value, int | float) and "x-secret" not in error.node:
         return f'quote it: `"{error.written}"`'
+    if value is None and (beside := fields_beside(error.document.data, error.keys, error.node)):
+        return f"{listed(beside, most=4)} stand beside it: indent them further, so that they stand below it"
     if value is None and types == ["object"] and not {"required", "minProperties"} & set(error.node):
         return "write `{}` for an empty mapping, or remove the key"
     if value is None:
@@ -277,8 +265,7 @@ def _type_help(error: _Error, types: list[str]) -> str:
         return "write the number without quotes"
     if value in ("true", "false") and "boolean" in types:
         return "write the truth value without quotes"
-    description = error.node.get("description")
-    return str(description) if description else ""
+    return " ".join(filter(None, (error.node.get("description"), shaped_like(error.node, types))))
 
 
 def _not_allowed(error: _Error) -> Finding:
@@ -311,7 +298,7 @@ def _bad_unit(error: _Error) -> Finding:
         )
     ours = respelled(unit, error.instance) if isinstance(error.instance, str) else None
     fix = None if ours is None else Fix.writing(span, ours)
-    help_text = f"write it like `{example}`" if ours is None else f"write `{ours}`"
+    help_text = (minutes_or_less(error.instance) or f"write it like `{example}`") if ours is None else f"write `{ours}`"
     return Finding(Code.UNIT, span, f"{error.shown} is not {expected}", help=help_text, fix=fix)
 
 
@@ -321,7 +308,7 @@ def _bad_format(error: _Error) -> Finding:
         return Finding(
             Code.FORMAT, span, f"{error.where} takes no reference", help="write the value itself; it is no secret"
         )
-    has_login = isinstance(error.instance, str) and _USER_INFO.search(error.instance)
+    has_login = isinstance(error.instance, str) and USER_INFO.search(error.instance)
     code = Code.LITERAL_SECRET if has_login else Code.FORMAT
     if error.keyword == "x-partial-reference":
         return Finding(

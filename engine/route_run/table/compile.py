@@ -33,7 +33,11 @@ from route_run.table.table import (
     Upstream,
 )
 
-_MATCHING = ("routes", "bounds", "webhooks")
+_MATCHING: Mapping[str, type[written.Route | written.Bound | written.Webhook]] = {
+    "routes": written.Route,
+    "bounds": written.Bound,
+    "webhooks": written.Webhook,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Compiled:
 
 def compile_policy(policy: Policy) -> Compiled:
     """Compile whatever of a policy could be decoded; what is left out has its finding."""
-    vocabulary = Vocabulary.of(policy.tags)
+    told = {name: tag for name, tag in policy.read(written.Tag) if policy.tells("tags", name, "values", "required")}
+    vocabulary = Vocabulary.of(told)
     scanners, guard_findings = compile_guards(policy)
     checks, schema_findings = compile_output_checks(policy)
     regions, empty = _regions(policy, vocabulary)
@@ -54,8 +59,9 @@ def compile_policy(policy: Policy) -> Compiled:
     bounds = _bounds(policy, regions)
     hooks = _hooks(policy, regions)
     matched = [route for route in routes.values() if route.region is not None]
-    ranks, conflicts = ranked([_region(route) for route in matched], [route.precedence for route in matched])
-    in_order = [route for _, route in sorted(zip(ranks, matched, strict=True), key=lambda pair: pair[0])]
+    entries = {route.name: (_region(route), route.precedence) for route in matched} | _left_out(policy, routes, regions)
+    ranks, conflicts = ranked([region for region, _ in entries.values()], [rank for _, rank in entries.values()])
+    in_order = [route for _, route in sorted(zip(ranks, matched, strict=False), key=lambda pair: pair[0])]
     table = RoutingTable(
         policy=policy,
         vocabulary=vocabulary,
@@ -68,7 +74,7 @@ def compile_policy(policy: Policy) -> Compiled:
         bound_index=Index.of([bound.condition for bound in bounds]),
         hook_index=Index.of([hook.condition for hook in hooks]),
     )
-    ambiguous = [_ambiguous(policy, matched, conflict) for conflict in conflicts]
+    ambiguous = list(_ambiguities(policy, vocabulary, list(entries), conflicts))
     everything = vocabulary.region(written.Match())
     closed = list(_closed_ranges(policy, routes, bounds, everything))
     return Compiled(table, (*guard_findings, *schema_findings, *empty, *ambiguous, *closed))
@@ -91,9 +97,9 @@ def _regions(policy: Policy, vocabulary: Vocabulary) -> tuple[dict[tuple[str, st
     """The region of every written match, and a finding for each that no request can be in."""
     regions: dict[tuple[str, str], Region] = {}
     findings: list[Finding] = []
-    for section in _MATCHING:
-        for name, item in getattr(policy, section).items():
-            if item.match is None:
+    for section, model in _MATCHING.items():
+        for name, item in policy.read(model):
+            if item.match is None or not policy.tells(section, name, "match"):
                 continue
             region = vocabulary.region(item.match)
             if region.is_empty:
@@ -125,8 +131,32 @@ def _no_request(span: Span, section: str, name: str, reason: str) -> Finding:
     )
 
 
-def _ambiguous(policy: Policy, matched: list[Route], conflict: Conflict) -> Finding:
-    first, second = matched[conflict.first].name, matched[conflict.second].name
+def _left_out(
+    policy: Policy, routes: Mapping[str, Route], regions: Mapping[tuple[str, str], Region]
+) -> dict[str, tuple[Region, int]]:
+    """Match and precedence of routes that cannot be compiled but tell these: they are to be ranked all the same."""
+    return {
+        name: (regions["routes", name], route.precedence)
+        for name, route in policy.read(written.Route)
+        if name not in routes and ("routes", name) in regions and policy.tells("routes", name, "precedence")
+    }
+
+
+def _ambiguities(
+    policy: Policy, vocabulary: Vocabulary, names: list[str], conflicts: list[Conflict]
+) -> Iterator[Finding]:
+    """Conflicts, but for those that may be gone once the tags are known which could not be read."""
+    unread = policy.names["tags"] - vocabulary.domains.keys()
+    matches = {name: route.match.tags for name, route in policy.read(written.Route) if route.match}
+    for conflict in conflicts:
+        first, second = names[conflict.first], names[conflict.second]
+        asked = [(tag, condition) for name in (first, second) for tag, condition in matches[name].items()]
+        named = {(tag, atom.text) for tag, condition in asked if not condition.negated for atom in condition.atoms}
+        if all((tag, conflict.witness.value(tag)) in named for tag, _ in asked if tag in unread):
+            yield _ambiguous(policy, first, second, conflict)
+
+
+def _ambiguous(policy: Policy, first: str, second: str, conflict: Conflict) -> Finding:
     spans = sorted((policy.origin("routes", name).key_span(), name) for name in (first, second))
     (other_span, other), (span, name) = spans
     same = conflict.relation is Relation.EQUAL

@@ -71,5 +71,8 @@ def load_reading(reading: Reading) -> Loaded:
     findings += compiled.findings
     rehearsals = policies.decode_rehearsals(reading, findings)
     findings += policies.check_rehearsals(policy, rehearsals)
+    wrong = {finding.span for finding in findings if finding.is_error}
+    # how to quote a value is not worth saying where another one has to be written
+    findings = [f for f in findings if f.code is not Code.LOOKS_LIKE_A_DATE or f.span not in wrong]
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.order)
     return Loaded(reading, tuple(ordered), compiled.table, rehearsals)

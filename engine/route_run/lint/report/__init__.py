@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from route_run.ci import printable
 from route_run.lint.report.data import finding_as_json
-from route_run.lint.report.excerpt import MAX_LINE_SHOWN, printable
+from route_run.lint.report.excerpt import MAX_LINE_SHOWN
 from route_run.lint.report.text import Paint, as_text, plain, summary
 from route_run.lint.verdict import Verdict
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from route_run.ci import printable
 from route_run.errors import Finding, Span
 from route_run.lint.rule import rule_of
 
@@ -29,12 +30,6 @@ _ENDS_VALUE = re.compile(r"[,}\]]+(?:\s|\Z)|\s#")
 def plain(text: str, role: str) -> str:
     """The paint that paints nothing."""
     return text
-
-
-def printable(text: str) -> str:
-    """A text without anything a terminal or a log would act on: as long as it was, on one line."""
-    shown = "".join(c if c.isprintable() else " " if c == "\t" else "·" for c in text)
-    return shown.replace("##[", "#·[")
 
 
 def secrets_in(findings: Iterable[Finding]) -> list[Span]:

@@ -1,16 +1,12 @@
-"""Findings as workflow commands of GitHub Actions, which become annotations.
-
-Decides how texts are escaped, so that nothing a policy says becomes a command of its own.
-Source: GitHub's runner, ActionCommand: `%`, CR and LF in values; `:` and `,` too in properties.
-"""
+"""Findings as workflow commands of GitHub Actions, which become annotations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from route_run.ci import command, printable
 from route_run.errors import Finding, Severity
-from route_run.lint.report.excerpt import printable
 from route_run.lint.report.place import shown_path
 from route_run.lint.report.text import effect_of, summary_of
 from route_run.lint.rule import rule_of
@@ -35,8 +31,7 @@ def _command(finding: Finding, root: Path) -> str:
     }
     if span.start.line == span.end.line:  # columns are shown on one line only
         properties |= {"col": str(span.start.column), "endColumn": str(span.end.column)}
-    said = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMAND[finding.severity]} {said}::{_value(chr(10).join(_message(finding)))}"
+    return command(_COMMAND[finding.severity], properties, "\n".join(_message(finding)))
 
 
 def _message(finding: Finding) -> Iterator[str]:
@@ -44,11 +39,3 @@ def _message(finding: Finding) -> Iterator[str]:
     if finding.help:
         yield f"help: {printable(finding.help)}"
     yield f"effect: {printable(effect_of(finding))}"
-
-
-def _value(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _value(printable(text)).replace(":", "%3A").replace(",", "%2C")

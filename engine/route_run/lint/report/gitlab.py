@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from route_run.ci import printable
 from route_run.errors import Finding, Severity
-from route_run.lint.report.excerpt import printable
 from route_run.lint.report.place import shown_path
 from route_run.lint.verdict import Verdict
 

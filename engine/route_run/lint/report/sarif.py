@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from route_run.ci import printable
 from route_run.errors import Code, Edit, Finding, Fix, Severity, Span
 from route_run.lint.fingerprint import fingerprints
 from route_run.lint.page import example_text
-from route_run.lint.report.excerpt import printable
 from route_run.lint.report.place import uri_of
 from route_run.lint.report.text import effect_of
 from route_run.lint.rule import Confidence, Rule, rule_of

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from route_run.ci import printable
 from route_run.errors import Finding, Fix, Severity, Span
-from route_run.lint.report.excerpt import Excerpts, Paint, plain, printable, secrets_in
+from route_run.lint.report.excerpt import Excerpts, Paint, plain, secrets_in
 from route_run.lint.rule import Confidence, rule_of
 from route_run.lint.verdict import Verdict
 

@@ -104,44 +104,64 @@ Good:
     routes:
       everything-else: {match: {}, upstream: main}
 
-Effect: the route may be unreachable or without a target, and lint would not know.
+Effect: a route may be unreachable or without a target, and lint would not know.
 
 Fix: simplify the matches: fewer routes that cross each other, more of them narrower than one another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from route_run.errors import Code, Finding, Severity
+from route_run.errors import Code, Finding, Label, Severity
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.table.cover import NotProved
+from route_run.text.nearest import listed
 
 SEVERITY = Severity.INFO
 CONFIDENCE = Confidence.HINT
+_SHOWN = 4
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Routes whose reach or targets, and policies whose gaps, were not proved."""
+    """What was not proved, one finding for each question: the work for all routes is bounded together."""
+    reach: list[str] = []
+    targets: list[str] = []
     for name, route in sorted(facts.table.routes.items()):
         if route.region is not None and isinstance(facts.reached.of(route), NotProved):
-            yield _not_proved(facts, name, "that a request reaches the route", "the route may be unreachable")
+            reach.append(name)
         elif any(isinstance(fate, NotProved) for fate in facts.eligible.fates(route)) or any(
             isinstance(found, NotProved) for found in facts.stranded(route)
         ):
-            yield _not_proved(facts, name, "which targets take the requests of the route", "it may have none")
+            targets.append(name)
+    if reach:
+        whose = "it" if len(reach) == 1 else "some of them"
+        yield _not_proved(facts, reach, f"that a request reaches {_routes(reach)}", f"{whose} may be unreachable")
+    if targets:
+        whose = "it" if len(targets) == 1 else "some of them"
+        yield _not_proved(
+            facts, targets, f"which targets take requests of {_routes(targets)}", f"{whose} may have none"
+        )
     if isinstance(facts.left_by_all, NotProved):
-        first = min(route.name for route in facts.table.matched)
-        yield _not_proved(facts, first, "that every request matches a route, first of all", "some may match none")
+        names = [route.name for route in facts.table.matched]
+        yield _not_proved(facts, names, "that every request matches a route", "some requests may match none")
 
 
-def _not_proved(facts: Facts, name: str, what: str, risk: str) -> Finding:
+def _routes(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the route `{names[0]}`"
+    return f"{len(names)} routes: {listed(names, most=_SHOWN)}"
+
+
+def _not_proved(facts: Facts, names: Sequence[str], what: str, risk: str) -> Finding:
+    first, *others = sorted(facts.name_span("routes", name) for name in names)
     return Finding(
         Code.NOT_PROVED,
-        facts.name_span("routes", name),
-        f"not proved: {what} `{name}`; the matches cross in more ways than are looked at",
+        first,
+        f"not proved: {what}; the matches cross in more ways than are looked at",
         severity=SEVERITY,
+        labels=tuple(Label(span, "not proved for this one either") for span in others[: _SHOWN - 1]),
         help="make routes narrower than one another instead of crossing each other",
         effect=f"{risk}, and lint would not know",
     )

@@ -42,7 +42,7 @@ from route_run.lint.rule import Confidence
 from route_run.lint.secrets import SHORTEST, known_shapes, random_stretches
 from route_run.lint.texts import SAMPLES, Places, Text
 from route_run.policy.reference import is_reference
-from route_run.schema.check import dotted
+from route_run.schema.shown import dotted
 
 SEVERITY = Severity.ERROR
 CONFIDENCE = Confidence.LIKELY

@@ -27,7 +27,7 @@ from route_run.lint.characters import foreign_letters, mixed_scripts, name_of, s
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.lint.texts import PROSE, SAMPLES, Text
-from route_run.schema.check import dotted
+from route_run.schema.shown import dotted
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.LIKELY

@@ -28,7 +28,7 @@ from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
 from route_run.lint.texts import PROSE, SAMPLES
 from route_run.policy.reference import is_reference
-from route_run.schema.check import dotted
+from route_run.schema.shown import dotted
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.PROVED
