@@ -88,10 +88,13 @@ def test_rehearsals_that_expect_a_route_are_named(cli: Commands) -> None:
     (cli.folder / "support.test.yaml").write_text(
         "version: 1\nrehearsals:\n"
         "  - name: the first answers\n    request: {prompt: Hi}\n    expect: {route: support}\n"
+        "  - name: twice\n    sequence:\n"
+        "      - {request: {prompt: Hi}, expect: {route: support}}\n"
+        "      - {request: {prompt: Hi}, expect: {route: support}}\n"
     )
     routes = {route["name"]: route for route in cli("show", "--format", "json").json["routes"]}
 
-    assert routes["support"]["rehearsals"] == ["the first answers"]
+    assert routes["support"]["rehearsals"] == ["the first answers", "twice"]
     assert routes["data"]["rehearsals"] == []
 
 

@@ -16,6 +16,7 @@ from route_run.flow.limits import (
     Counter,
     Need,
     Used,
+    every_lack,
     is_fresh,
     is_too_long,
     lacks,
@@ -84,6 +85,14 @@ def test_what_there_is_no_room_for_and_for_how_long(what, used, expected):
         assert words in lack.words
         assert lack.words.startswith("the endpoint `a` allows ")
         assert lack.wait == (None if wait is None else pytest.approx(wait))
+
+
+def test_every_part_without_room_is_named():
+    full = limit(requests=rate("60/min"), tokens=rate("1k/h"), concurrent=1, spend=spend("5 USD/day"))
+    used = Used(requests=60, tokens=1000, spent=Decimal(5), live=1)
+    assert [lack.part for lack in every_lack(full, used, NEED, NOON)] == ["concurrent", "requests", "tokens", "spend"]
+    assert [lack.part for lack in every_lack(full, Used(reserved=1), NEED, NOON)] == ["tokens"]
+    assert list(every_lack(full, NOTHING, NEED, NOON)) == []
 
 
 def test_without_a_price_nothing_can_be_held_to_a_limit_of_spend():

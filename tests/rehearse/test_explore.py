@@ -42,7 +42,7 @@ def test_a_good_policy_keeps_every_promise(tmp_path):
     _, result = explored(tmp_path, depth=2)
     assert result.violations == []
     assert result.tried + result.pruned == result.total
-    assert result.requests == 4
+    assert result.requests == 8  # each as a stream and plain
 
 
 def test_all_is_the_same_on_both_backends(tmp_path):
@@ -85,6 +85,9 @@ def test_the_worst_case_is_computed_by_hand(tmp_path):
     # the first stalls for 5 s, the second asks to wait for 2 s, with a jitter of up to a tenth; or both stall
     assert 7.0 <= worst.first_content <= 7.2
     assert worst.total == 10.0
+    # a plain answer has no deadline but the total
+    plain = result.worst_plain["rest"]
+    assert (plain.total, plain.by["total"]) == (30.0, "first stall")
     # a stale connection is made anew, beside the two targets
     assert worst.attempts == 3
     # 6 tokens and an answer of 1,000 at 1 and 2 USD per million, paid three times

@@ -24,10 +24,13 @@ PAIRS = {
     "expect": model.Expect,
     "attempt": model.ExpectedAttempt,
     "tool_call": model.ActToolCall,
+    "quota": model.LimitQuota,
+    "quota_of_bound": model.BoundQuota,
 }
 INNER = {
     "guard_verdict": (DEFS["guard_verdict"]["then"], model.ExpectedVerdict),
     "usage of an act": (DEFS["act"]["properties"]["usage"]["then"], model.ActUsage),
+    "quota of a rehearsal": (DEFS["rehearsal"]["properties"]["quota"], model.QuotaScript),
     "usage expected": (DEFS["expect"]["properties"]["usage"], model.ExpectedUsage),
 }
 NODES = {**{name: (DEFS[name], kind) for name, kind in PAIRS.items()}, **INNER}

@@ -74,7 +74,7 @@ SCHEMA = [
     ({"request": {"prompt": "a", "prompt_tokens": 9}}, "RR109", "cannot stand beside `prompt`"),
     ({"request": {"tags": {"desk": "support"}}}, "RR102", "a request has a `prompt`, `messages`, or `prompt_tokens`"),
     ({"expect": {}}, "RR105", "it has to be at least 1 field"),
-    ({"quota": {"first": "95%"}}, "RR103", "unknown field `quota`"),
+    ({"quota": {"first": "95%"}}, "RR103", "unknown field `first` in `rehearsals[0].quota`"),
 ]
 
 

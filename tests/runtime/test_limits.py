@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import anyio
 import pytest
 
 from route_run.flow.event import Text
+from route_run.flow.limits import Used
 from route_run.flow.outcome import Outcome
 from route_run.flow.request import PromptRequest
 from route_run.ledger import MemoryLedger
@@ -65,6 +67,35 @@ async def test_an_endpoint_without_room_is_skipped_and_the_record_says_what_was_
 
     assert texts == ["First", "First", "Second", "First", "Second"]
     assert records(ledger)[2]["snapshot"]["limits"] == {"endpoints.first": {"requests": pytest.approx(2, abs=0.01)}}
+
+
+async def test_an_engine_counts_on_from_what_is_used_already(policy_of: PolicyOf) -> None:
+    loaded = policy_of(policy(first="limits: {requests: 2/min}"))
+    (limit,) = loaded.table.routes["all"].upstream.targets[0].limits
+    transport = ScriptedTransport({"first": always(plain("First")), "second": always(plain("Second"))})
+    async with opened(loaded, transport, used=[(limit, Used(requests=1))]) as engine:
+        texts = [(await completed_result(engine)).text for _ in range(2)]
+        await anyio.sleep(60)
+        texts += [(await completed_result(engine)).text for _ in range(3)]
+
+    assert texts == ["First", "Second", "First", "First", "Second"]
+
+
+async def test_what_was_spent_before_an_engine_opens_belongs_to_its_day(policy_of: PolicyOf) -> None:
+    loaded = policy_of(policy(more=TENANT + "limits: {spend: 1 USD/day}}"))
+    limit = loaded.table.bounds[0].quota.limit_of("acme")
+    assert limit is not None
+    transport = ScriptedTransport({"first": always(plain("First"))})
+    async with opened(loaded, transport, used=[(limit, Used(spent=Decimal(1)))]) as engine:
+        today = [await completed_result(engine, tags={"tenant": tenant}) for tenant in ("acme", "zenith")]
+        await anyio.sleep(86_400)
+        tomorrow = await completed_result(engine, tags={"tenant": "acme"})
+
+    assert [result.outcome for result in (*today, tomorrow)] == [
+        Outcome.REFUSED,
+        Outcome.COMPLETED,
+        Outcome.COMPLETED,
+    ]
 
 
 async def test_what_runs_at_once_is_bounded_and_the_rest_goes_to_the_next(policy_of: PolicyOf) -> None:

@@ -17,7 +17,8 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_report(case, golden):
-    kind = Kind.PACK if case.name.endswith(".pack.yaml") else Kind.POLICY
+    kinds = {".pack": Kind.PACK, ".test": Kind.TEST}
+    kind = next((kind for end, kind in kinds.items() if case.stem.endswith(end)), Kind.POLICY)
     document, findings = read(case.read_bytes(), kind, path=f"cases/{case.name}")
     found = sorted([*findings, *schema.check(document)], key=lambda finding: finding.order)
     golden(_told(found, document) + "\n", case.with_suffix(".out"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -11,12 +11,13 @@ import anyio
 
 from route_run.errors import LedgerError
 from route_run.flow.event import Event, Finished, Result, Text
+from route_run.flow.limits import Used
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Entry, EntryKind, MemoryLedger
 from route_run.runtime.clock import LoopClock
 from route_run.runtime.engine import Engine
 from route_run.schema import schema_text
-from route_run.table import Loaded
+from route_run.table import Limit, Loaded
 from route_run.transport.seam import Transport
 
 BEGAN = 1_800_000_000.0
@@ -66,11 +67,12 @@ async def opened(
     ledger: Any = None,
     environ: Mapping[str, str] = ENVIRON,
     seed: int = 1,
+    used: Sequence[tuple[Limit, Used]] = (),
 ) -> AsyncIterator[Engine]:
     """An engine whose time of day moves with the loop's clock."""
     kept = MemoryLedger() if ledger is None else ledger
     async with Engine.open(
-        loaded, ledger=kept, environ=environ, transport=transport, clock=LoopClock(BEGAN), seed=seed
+        loaded, ledger=kept, environ=environ, transport=transport, clock=LoopClock(BEGAN), seed=seed, used=used
     ) as engine:
         yield engine
 

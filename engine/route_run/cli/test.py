@@ -19,7 +19,8 @@ from route_run.lint.verdict import Verdict
 from route_run.policy import PlacedRehearsal, units
 from route_run.rehearse import coverage_report, explore_report, machine_report
 from route_run.rehearse.clock import Backend, best_backend
-from route_run.rehearse.coverage import Gap, measure
+from route_run.rehearse.coverage import measure
+from route_run.rehearse.covered import Gap
 from route_run.rehearse.explore import explore
 from route_run.rehearse.machine_report import Report
 from route_run.rehearse.mutate import mutate
@@ -161,7 +162,8 @@ def _selected(chosen: Sequence[PlacedRehearsal], expression: str | None) -> Sequ
 def _suggested(loaded: Loaded, gap: Gap, backend: Backend) -> Suggestion | None:
     if gap.witness is None:
         return None
-    return suggestion(loaded, gap.item.words, gap.witness, gap.acts, backend)
+    also = {"quota": gap.quota} if gap.quota else {}
+    return suggestion(loaded, gap.item.words, gap.witness, gap.acts, backend, also)
 
 
 def _loaded(settings: Settings, paths: Sequence[Path], style: str) -> tuple[Loaded, Sequence[PlacedRehearsal]]:

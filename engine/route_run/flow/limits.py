@@ -81,10 +81,14 @@ FRESH = Counter()
 
 
 class Lack(NamedTuple):
-    """What there is no room for: ``wait`` is in seconds, None where nobody can say, infinite where it is for ever."""
+    """What there is no room for: ``wait`` is in seconds, None where nobody can say, infinite where it is for ever.
+
+    ``part`` is the part of the limit, such as `requests`; empty where others are in the way.
+    """
 
     words: str
     wait: float | None
+    part: str = ""
 
 
 def need_of(target: Target, parameters: Mapping[Parameter, ParameterValue], prompt_tokens: int) -> Need:
@@ -99,16 +103,17 @@ def need_of(target: Target, parameters: Mapping[Parameter, ParameterValue], prom
 
 def lacks(limit: Limit, used: Used, need: Need, at: float) -> Lack | None:
     """The first thing a limit has no room for; the longest wait decides where there are several."""
-    found = list(_lacks(limit, used, need, at))
+    found = list(every_lack(limit, used, need, at))
     if not found:
         return None
     # nobody can say when an attempt ends: such a wait is looked at again whenever one does
     return max(found, key=lambda lack: -1.0 if lack.wait is None else lack.wait)
 
 
-def _lacks(limit: Limit, used: Used, need: Need, at: float) -> Iterator[Lack]:
+def every_lack(limit: Limit, used: Used, need: Need, at: float) -> Iterator[Lack]:
+    """Everything that a limit has no room for."""
     if limit.concurrent is not None and used.live >= limit.concurrent:
-        yield Lack(f"{limit.owner} allows {limit.concurrent} at once", None)
+        yield Lack(f"{limit.owner} allows {limit.concurrent} at once", None, "concurrent")
     if limit.requests is not None:
         yield from _over(limit, limit.requests, used.requests, 0, 1, "requests")
     if limit.tokens is not None:
@@ -121,22 +126,23 @@ def _over(limit: Limit, rate: Rate, used: float, reserved: int, wanted: int, wha
     holds = max(1.0, rate.count) if rate.count else 0.0
     shown = f"{limit.owner} allows {rate} {what}"
     if wanted > holds:
-        yield Lack(f"{shown}, and this request may take {wanted:,}", float("inf"))
+        yield Lack(f"{shown}, and this request may take {wanted:,}", float("inf"), what)
     elif (over := used + reserved + wanted - holds) > _HAIR:
         wait = over / rate.count * rate.seconds
         # what is reserved does not run out before its attempt has ended
-        yield Lack(f"{shown}; room in {wait:.3g} s", wait) if over <= used + _HAIR else Lack(shown, None)
+        is_known = over <= used + _HAIR
+        yield Lack(f"{shown}; room in {wait:.3g} s", wait, what) if is_known else Lack(shown, None, what)
 
 
 def _overspent(limit: Limit, spend: Spend, used: Used, need: Need, at: float) -> Iterator[Lack]:
     shown = f"{limit.owner} allows {spend}"
     if need.cost is None:
-        yield Lack(f"{shown}, and the model has no price", float("inf"))
+        yield Lack(f"{shown}, and the model has no price", float("inf"), "spend")
     elif need.cost > spend.usd:
-        yield Lack(f"{shown}, and this request may cost {_dollars(need.cost)}", float("inf"))
+        yield Lack(f"{shown}, and this request may cost {_dollars(need.cost)}", float("inf"), "spend")
     elif used.spent + need.cost > spend.usd:
         wait = _period_end(spend.period, at) - at
-        yield Lack(f"{shown}, {_dollars(used.spent)} are spent or reserved; room in {wait:.3g} s", wait)
+        yield Lack(f"{shown}, {_dollars(used.spent)} are spent or reserved; room in {wait:.3g} s", wait, "spend")
 
 
 def is_too_long(limit: Limit, lack: Lack, total: float) -> bool:

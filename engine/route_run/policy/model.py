@@ -15,18 +15,18 @@ from route_run.policy.reference import Reference, is_reference, parse_reference
 from route_run.policy.shape import NOTHING, Model
 
 
-def _from_text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
+def from_text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
     """A unit as it is written; what is no text is one already."""
     return lambda value: parse(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[float, _from_text(units.duration)]
-Rate = Annotated[units.Rate, _from_text(units.rate)]
-Spend = Annotated[units.Spend, _from_text(units.spend)]
-Share = Annotated[float, _from_text(units.share)]
-SecretReference = Annotated[Reference, _from_text(parse_reference)]
+Duration = Annotated[float, from_text(units.duration)]
+Rate = Annotated[units.Rate, from_text(units.rate)]
+Spend = Annotated[units.Spend, from_text(units.spend)]
+Share = Annotated[float, from_text(units.share)]
+SecretReference = Annotated[Reference, from_text(parse_reference)]
 TextOrReference = Annotated[
-    Reference | str, _from_text(lambda text: parse_reference(text) if is_reference(text) else text)
+    Reference | str, from_text(lambda text: parse_reference(text) if is_reference(text) else text)
 ]
 FailureKind = Literal[
     "unusable", "unavailable", "overloaded", "timeout", "broken", "rate_limited", "out_of_credit",

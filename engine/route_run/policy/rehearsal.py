@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from route_run.errors import Finding, Span
+from route_run.policy import units
 from route_run.policy.faults import Faults
-from route_run.policy.model import Duration, WebhookEvent, _Described
+from route_run.policy.model import Duration, WebhookEvent, _Described, from_text
 from route_run.policy.policy import Origin
 from route_run.policy.shape import NOTHING, Model
 from route_run.text import Document, Kind, Reading
@@ -25,6 +26,44 @@ FailureName = Literal[
     "unauthorized", "invalid_output", "too_long", "content_refused", "bad_request", "cancelled", "internal",
 ]  # fmt: skip
 StageName = Literal["tags", "route", "bounds", "guards", "parameters", "eligibility"]
+
+
+Amount = Annotated[units.Amount, from_text(units.amount)]
+
+
+class LimitQuota(Model):
+    """How much of each part of a limit is used up; None is nothing."""
+
+    requests: Amount | None = None
+    tokens: Amount | None = None
+    spend: Amount | None = None
+    concurrent: Amount | None = None
+
+    @property
+    def amounts(self) -> Mapping[str, units.Amount]:
+        """What is written, by part of the limit."""
+        written = {part: getattr(self, part) for part in PARTS}
+        return {part: amount for part, amount in written.items() if amount is not None}
+
+
+PARTS = ("requests", "tokens", "spend", "concurrent")
+"""The parts of a limit."""
+
+
+class BoundQuota(LimitQuota):
+    """The same of a bound; of one with `per` by value of its tag, and for requests without it."""
+
+    per: Mapping[str, LimitQuota] = NOTHING
+    absent: LimitQuota | None = None
+
+
+class QuotaScript(Model):
+    """How much of limits is used up when a rehearsal begins; targets are `ENDPOINT/MODEL`."""
+
+    endpoints: Mapping[str, LimitQuota] = NOTHING
+    models: Mapping[str, LimitQuota] = NOTHING
+    upstreams: Mapping[str, Mapping[str, LimitQuota]] = NOTHING
+    bounds: Mapping[str, BoundQuota] = NOTHING
 
 
 class ActUsage(Model):
@@ -95,6 +134,9 @@ class ExpectedAttempt(Model):
     failure: FailureName | None = None
     status: int | None = None
     within: Duration | None = None
+    begins_after: Duration | None = None
+    begins_within: Duration | None = None
+    repair: bool | None = None
 
 
 class ExpectedVerdict(Model):
@@ -131,11 +173,13 @@ class Expect(Model):
     stopped_at: StageName | None = None
     targets: tuple[str, ...] | None = None
     attempts: tuple[Annotated[ExpectedAttempt, _attempt], ...] | None = None
+    skipped: Mapping[str, str] = NOTHING
     never: tuple[str, ...] = ()
     within: Duration | None = None
     first_content_within: Duration | None = None
     text: str | None = None
     text_contains: tuple[str, ...] = ()
+    restarts: int | None = None
     failure: FailureName | None = None
     error_contains: str | None = None
     webhooks: tuple[WebhookEvent, ...] | Mapping[str, tuple[WebhookEvent, ...]] | None = None
@@ -168,6 +212,7 @@ class Rehearsal(_Described):
     seed: int = 0
     cut_after: Duration = 3600.0
     down: tuple[str, ...] = ()
+    quota: QuotaScript | None = None
     endpoints: Mapping[str, tuple[Act, ...]] = NOTHING
     tokens: Mapping[str, tuple[Act, ...]] = NOTHING
     request: RequestScript | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from route_run.errors import Code, Finding, Label
 from route_run.policy.policy import Policy
 from route_run.policy.rehearsal import Expect, PlacedRehearsal, RequestScript
+from route_run.policy.rehearsed_quota import check_quota
 from route_run.text.nearest import listed, nearest
 
 Findings = Iterator[Finding]
@@ -22,6 +23,7 @@ def check_rehearsals(policy: Policy, rehearsals: Sequence[PlacedRehearsal]) -> l
     if policy.reading.is_complete:  # else a file that could not be read to its end may define what seems missing
         for placed in rehearsals:
             findings += _Names(policy, placed).findings()
+            findings += check_quota(policy, placed)
     return findings
 
 
@@ -78,6 +80,8 @@ class _Names:
         if expect.route is not None:
             yield from self._known("routes", expect.route, (*keys, "route"))
         yield from self._listed("endpoints", expect.targets or (), (*keys, "targets"))
+        for name in expect.skipped:
+            yield from self._known("endpoints", name, (*keys, "skipped", name), is_key=True)
         yield from self._listed("endpoints", expect.never, (*keys, "never"))
         yield from self._listed("bounds", expect.bounds or (), (*keys, "bounds"))
         for number, attempt in enumerate(expect.attempts or ()):

@@ -1,4 +1,4 @@
-"""Written units to numbers: durations, rates, spend, shares.
+"""Written units to numbers: durations, rates, spend, shares, amounts of a limit.
 
 Each parser takes a text that its schema pattern has passed and raises ValueError for any other.
 """
@@ -17,6 +17,7 @@ _COUNTS = {"": 1, "k": 1_000, "M": 1_000_000}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min|h|d)\Z")
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kM]?)/(s|min|h|day)\Z")
 _SPEND = re.compile(r"([0-9]+(?:\.[0-9]+)?) USD/(h|day|month)\Z")
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kM]?)(?: USD)? (used|left)\Z")
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%\Z")
 
 
@@ -45,6 +46,18 @@ class Spend:
         return f"{self.usd:f} USD/{self.period}"
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So much of a limit, in its own units: ``is_left`` tells what is left of it from what is used."""
+
+    value: Decimal
+    is_left: bool
+
+    def of(self, whole: Decimal) -> Decimal:
+        """What is used of a limit that holds ``whole``."""
+        return max(Decimal(0), whole - self.value) if self.is_left else self.value
+
+
 def duration(text: str) -> float:
     """Seconds of a duration such as ``250ms``."""
     number, unit = _groups(_DURATION, text)
@@ -61,6 +74,12 @@ def spend(text: str) -> Spend:
     """A spend such as ``20 USD/day``."""
     number, period = _groups(_SPEND, text)
     return Spend(Decimal(number), period)
+
+
+def amount(text: str) -> Amount:
+    """An amount such as ``600 used``, ``1.5k left`` or ``0.50 USD left``."""
+    number, thousands, word = _groups(_AMOUNT, text)
+    return Amount(Decimal(number) * _COUNTS[thousands], word == "left")
 
 
 def share(text: str) -> float:

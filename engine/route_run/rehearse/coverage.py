@@ -1,4 +1,4 @@
-"""What of a policy its rehearsals exercise: routes, targets, fallback steps, bounds, guards, patterns.
+"""What of a policy its rehearsals exercise: routes, targets, fallback steps, bounds, guards, patterns, protection.
 
 Decides what counts as exercised, line by line of the policy; what is left is a gap, with why.
 """
@@ -7,74 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from route_run.errors import Span
 from route_run.flow.plan import Plan, Stage
+from route_run.policy import placed_targets
+from route_run.rehearse import protection
+from route_run.rehearse.covered import Coverage, Gap, Item, Key, What
 from route_run.rehearse.play import Played, Run
+from route_run.rehearse.protection import Protection
+from route_run.rehearse.upstreams import before, failing, rehearsed_upstreams, routes_to
 from route_run.rehearse.witness import Witnesses
 from route_run.table import Bound, Route, RoutingTable, Rule, Upstream
-
-
-class What(Enum):
-    """What can be exercised."""
-
-    ROUTE = "route"
-    TARGET = "target"
-    FALLBACK = "fallback"
-    EXHAUSTED = "exhausted"
-    BOUND = "bound"
-    LABEL = "label"
-    RANGE = "range"
-    GUARD = "guard"
-    PATTERN = "pattern"
-
-
-Key = tuple[What, str, str]
-"""What, the name of the item, and which part of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to be exercised: its words, where it stands, and how often it was."""
-
-    what: What
-    words: str
-    span: Span
-    count: int
-
-    @property
-    def is_covered(self) -> bool:
-        return self.count > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """An item that no rehearsal exercises: why, and the fields of a request to start from, if there is one.
-
-    ``acts`` are what endpoints have to do on the way, as a rehearsal writes it.
-    """
-
-    item: Item
-    why: str
-    witness: Mapping[str, Any] | None = None
-    acts: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Every item in the order of its place, and the gaps."""
-
-    items: tuple[Item, ...]
-    gaps: tuple[Gap, ...]
-
-    @property
-    def share(self) -> float:
-        """Between 0 and 1."""
-        covered = sum(item.is_covered for item in self.items)
-        return covered / len(self.items) if self.items else 1.0
 
 
 def measure(table: RoutingTable, played: Iterable[Played]) -> Coverage:
@@ -86,9 +30,11 @@ def measure(table: RoutingTable, played: Iterable[Played]) -> Coverage:
         for (holder, identifier), (guards, _) in _patterns(table).items()
         for guard in guards
     }
+    protected = Protection(table)
     for one in played:
         for run in one.runs:
-            counted.update({holders.get(key, key) for key in _exercised(run, bounds)})
+            found_in = {*_exercised(run, bounds), *protected.exercised(run)}
+            counted.update({holders.get(key, key) for key in found_in})
     found = [(key, Item(key[0], words, span, counted[key])) for key, words, span in _items(table)]
     found.sort(key=lambda pair: (pair[1].span, pair[1].what.value, pair[1].words))
     gaps = _Gaps(table, counted)
@@ -104,7 +50,7 @@ def _items(table: RoutingTable) -> Iterator[tuple[Key, str, Span]]:
     for name, route in table.routes.items():
         yield (What.ROUTE, name, ""), f"route {name}", table.span("routes", name)
         yield from _ranges(table, "routes", name, route.rules.values())
-    for name, upstream in _upstreams(table).items():
+    for name, upstream in rehearsed_upstreams(table).items():
         yield from _steps(table, name, upstream)
     for bound in table.bounds:
         yield (What.BOUND, bound.name, ""), f"bound {bound.name}", table.span("bounds", bound.name)
@@ -117,17 +63,16 @@ def _items(table: RoutingTable) -> Iterator[tuple[Key, str, Span]]:
         yield (What.GUARD, name, ""), f"guard {name} fires", table.span("guards", name)
     for (holder, identifier), (_, span) in _patterns(table).items():
         yield (What.PATTERN, holder, identifier), f"pattern {identifier}", span
-
-
-def _upstreams(table: RoutingTable) -> dict[str, Upstream]:
-    return {route.upstream.name: route.upstream for route in table.routes.values()}
+    yield from protection.items(table)
 
 
 def _steps(table: RoutingTable, name: str, upstream: Upstream) -> Iterator[tuple[Key, str, Span]]:
-    for number, target in enumerate(upstream.targets):
-        span = table.span("upstreams", name, "targets", number)
+    first_of_all = len(upstream.groups[0].weights) if upstream.groups and not upstream.groups[0].first else 1
+    placed = placed_targets(table.policy.upstreams[name])
+    for number, (target, (keys, _)) in enumerate(zip(upstream.targets, placed, strict=True)):
+        span = table.span("upstreams", name, *keys)
         yield (What.TARGET, name, str(number)), f"target {target} of {name}", span
-        if number:
+        if number >= first_of_all:  # of those that stand first together any may be the first
             yield (What.FALLBACK, name, str(number)), f"fallback to {target} in {name}", span
     yield (What.EXHAUSTED, name, ""), f"every target of {name} fails", table.span("upstreams", name)
 
@@ -202,13 +147,13 @@ def _attempted(run: Run, upstream: Upstream) -> Iterator[Key]:
     record = run.record
     attempts: Sequence[Mapping[str, Any]] = record["attempts"] if record is not None else ()
     order = {(target.endpoint, target.model): str(number) for number, target in enumerate(upstream.targets)}
-    before: str | None = None
+    last_asked: str | None = None
     for attempt in attempts:
         number = order[attempt["endpoint"], attempt["model"]]
         yield What.TARGET, upstream.name, number
-        if before is not None and before != number:
+        if last_asked is not None and last_asked != number:
             yield What.FALLBACK, upstream.name, number
-        before = number
+        last_asked = number
     if record is not None and run.plan is not None and attempts and attempts[-1]["failure"] is not None:
         last = run.plan.eligible[-1].target
         if (attempts[-1]["endpoint"], attempts[-1]["model"]) == (last.endpoint, last.model):
@@ -225,6 +170,7 @@ class _Gaps:
         self._table = table
         self._counted = counted
         self._witnesses = Witnesses(table)
+        self._protected = Protection(table)
 
     def of(self, key: Key, item: Item) -> Gap:
         what, name, part = key
@@ -245,6 +191,8 @@ class _Gaps:
                 return self._guard(item, name)
             case What.PATTERN:
                 return self._pattern(item, name, part)
+            case What.LIMIT | What.HEDGE | What.RESTART | What.REPAIR | What.BREAKER:
+                return self._protected.gap(item, key)
 
     def _route(self, item: Item, name: str) -> Gap:
         route = self._table.routes[name]
@@ -259,45 +207,45 @@ class _Gaps:
         return Gap(item, "no request can come to it: other routes take all that it matches")
 
     def _target(self, item: Item, name: str, number: int, *, falls_back: bool) -> Gap:
-        upstream = _upstreams(self._table)[name]
-        reached = any(self._counted[What.ROUTE, route.name, ""] for route in self._routes_to(upstream))
+        upstream = rehearsed_upstreams(self._table)[name]
+        reached = any(self._counted[What.ROUTE, route.name, ""] for route in routes_to(self._table, upstream))
         found = self._asked(upstream, number)
         if found is None:
             return Gap(item, "no request can come to it: a bound, or what the model can do, keeps it out of every plan")
-        witness, before = found
-        if falls_back and not before:
+        witness, earlier = found
+        if falls_back and not earlier:
             why = "no request can fall back to it: it is the first that may be asked in every plan found"
             return Gap(item, why, witness)
-        acts = _failing(before, upstream.targets[number].endpoint)
+        acts = failing(earlier, upstream.targets[number].endpoint)
         if not reached:
             return Gap(item, "no rehearsal's request comes to a route of this upstream", witness, acts)
-        if not before:
+        if not earlier:
             return Gap(item, "it is in no rehearsal's plan", witness)
-        words = " and ".join(dict.fromkeys(before))
+        words = " and ".join(dict.fromkeys(earlier))
         return Gap(item, f"no rehearsal lets {words} fail where it is next", witness, acts)
 
     def _exhausted(self, item: Item, name: str) -> Gap:
-        upstream = _upstreams(self._table)[name]
+        upstream = rehearsed_upstreams(self._table)[name]
         found = self._asked(upstream, len(upstream.targets) - 1) or self._asked(upstream, 0)
         if found is None:
             return Gap(item, "no request can come to this upstream")
         eligible = [planned.target.endpoint for planned in self._witnesses.plan(found[0]).eligible]
-        return Gap(item, "in no rehearsal all that may be asked fail", found[0], _failing(eligible))
+        return Gap(item, "in no rehearsal all that may be asked fail", found[0], failing(eligible))
 
     def _asked(self, upstream: Upstream, number: int) -> tuple[Mapping[str, Any], list[str]] | None:
         """A request in whose plan a target is, if possible behind others; and the endpoints before it."""
         wanted = upstream.targets[number]
         out = [bound.region for bound in self._table.bounds if _keeps_out(bound, wanted.labels)]
         best: tuple[Mapping[str, Any], list[str]] | None = None
-        for route in self._routes_to(upstream):
+        for route in routes_to(self._table, upstream):
             fields = self._witnesses.for_route(route, (), out)
             if fields is None:
                 continue
             eligible = [planned.target for planned in self._witnesses.plan(fields).eligible]
             if wanted in eligible:
-                before = [target.endpoint for target in eligible[: eligible.index(wanted)]]
-                if best is None or len(before) > len(best[1]):
-                    best = fields, before
+                found = [target.endpoint for target in before(upstream, number) if target in eligible]
+                if best is None or len(found) > len(best[1]):
+                    best = fields, found
         return best
 
     def _bound(self, item: Item, name: str) -> Gap:
@@ -339,21 +287,8 @@ class _Gaps:
             return Gap(item, "no rehearsal's prompt has it; give it a `must_match` to start from")
         return Gap(item, "no rehearsal's prompt has it", self._witnesses.asking(guard, texts[0]))
 
-    def _routes_to(self, upstream: Upstream) -> list[Route]:
-        return [route for route in self._table.routes.values() if route.upstream.name == upstream.name]
-
     def _bound_named(self, name: str) -> Bound:
         return next(bound for bound in self._table.bounds if bound.name == name)
-
-
-def _failing(endpoints: Sequence[str], answering: str = "") -> dict[str, list[Mapping[str, Any]]]:
-    """Acts in which each of these exchanges fails; the endpoint that is to answer does so afterwards."""
-    acts: dict[str, list[Mapping[str, Any]]] = {}
-    for endpoint in endpoints:
-        acts.setdefault(endpoint, []).append({"status": 503})
-    if answering in acts:
-        acts[answering].append({})
-    return {endpoint: listed if endpoint == answering else listed[:1] for endpoint, listed in acts.items()}
 
 
 def _keeps_out(bound: Bound, labels: Mapping[str, str]) -> bool:

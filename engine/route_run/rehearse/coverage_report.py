@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from route_run.rehearse.coverage import Coverage, Gap, Item
+from route_run.rehearse.covered import Coverage, Gap, Item
 from route_run.rehearse.report import Line
 from route_run.rehearse.suggest import Suggestion
 

@@ -7,15 +7,18 @@ the answer fails in every way, so that what could not be reached is not tried.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from route_run.flow.outcome import Usage
+from route_run.flow.plan import Plan
 from route_run.flow.record import cost_of
+from route_run.flow.repair import more_tokens
 from route_run.policy import Parameter
-from route_run.policy.rehearsal import Rehearsal
+from route_run.policy.rehearsal import Act, Rehearsal
+from route_run.rehearse.circumstances import USUAL, Circumstance, circumstances, ways_of_asking
 from route_run.rehearse.clock import Backend
 from route_run.rehearse.faults import Fault, faults_of
 from route_run.rehearse.invariants import A_HEALTHY_TARGET_ANSWERS, broken_promises
@@ -25,7 +28,8 @@ from route_run.rehearse.witness import Witnesses
 from route_run.table import Loaded, Route
 
 MOST_REQUESTS = 8
-"""Requests explored per route: one for each list of targets that its plans have."""
+"""Requests explored per route: one for each list of targets that its plans have, in each way of asking."""
+_ANSWERS_AT_ONCE = Act()
 
 Script = tuple[tuple[str, Fault], ...]
 """Faults in the order in which they are met, each at its endpoint."""
@@ -40,6 +44,22 @@ class Violation:
     words: str
     request: Mapping[str, Any]
     endpoints: Mapping[str, Sequence[Mapping[str, Any]]]
+    also: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A request of a route in a circumstance, and how many failures in a row are tried from there."""
+
+    route: Route
+    fields: Mapping[str, Any]
+    plan: Plan
+    circumstance: Circumstance
+    depth: int
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.fields.get("stream", True)
 
 
 @dataclass(slots=True)
@@ -57,7 +77,8 @@ class Worst:
 class Explored:
     """What exploration found. ``pruned`` scripts need no trying: the request had ended before their last fault.
 
-    ``unreached`` are routes that were not explored, with the reason.
+    ``worst`` is that of streams by route; plain answers have no deadline but the total, so ``worst_plain``
+    stands beside it. ``unreached`` are routes that were not explored, with the reason.
     """
 
     depth: int
@@ -68,6 +89,7 @@ class Explored:
     is_cut: bool = False
     violations: list[Violation] = field(default_factory=list)
     worst: dict[str, Worst] = field(default_factory=dict)
+    worst_plain: dict[str, Worst] = field(default_factory=dict)
     unreached: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -99,24 +121,34 @@ class _Explorer:
         self._seen: set[tuple[str, str]] = set()
 
     def run(self) -> None:
-        asked: list[tuple[Route, Mapping[str, Any]]] = []
+        starts: list[_Start] = []
         for route in self._table.routes.values():
             if self._is_over():
                 break
-            asked += [(route, fields) for fields in self._requests(route)]
-        self._explored.requests = len(asked)
-        for route, _ in asked:
-            self._explored.worst.setdefault(route.name, Worst())
-        for route, fields in asked:
-            self._explored.total += self._count(route, fields)
+            for fields in self._requests(route):
+                starts += self._starts(route, fields)
+        usual = [start for start in starts if start.circumstance is USUAL]
+        self._explored.requests = len(usual)
+        for start in usual:
+            self._worst(start).setdefault(start.route.name, Worst())
+        for start in starts:
+            self._explored.total += self._count(start)
         # by depth before by route, so that a budget that ends early was spent on what is short
-        fronts: list[tuple[Route, Mapping[str, Any], list[Script]]] = [(route, fields, [()]) for route, fields in asked]
+        fronts: list[tuple[_Start, list[Script]]] = [(start, [()]) for start in starts]
         for depth in range(self._explored.depth + 1):
-            fronts = [(route, fields, self._layer(route, fields, front, depth)) for route, fields, front in fronts]
-        for route, fields in asked:
-            self._outages(route, fields)
+            fronts = [(start, self._layer(start, front, depth)) for start, front in fronts]
+        for start in usual:
+            self._outages(start)
         if not self._explored.is_cut:
             self._explored.pruned = self._explored.total - self._explored.tried
+
+    def _starts(self, route: Route, fields: Mapping[str, Any]) -> Iterator[_Start]:
+        """The request in each way of asking; what is taken away from it at the beginning counts as a failure."""
+        plan, depth = Witnesses(self._table).plan(fields), self._explored.depth
+        for way in ways_of_asking(route, fields):
+            yield _Start(route, way, plan, USUAL, depth)
+        for circumstance in circumstances(plan) if depth else ():
+            yield _Start(route, fields, plan, circumstance, depth - 1)
 
     def _requests(self, route: Route) -> list[Mapping[str, Any]]:
         """Requests of a route, one for each list of targets that bounds leave."""
@@ -142,88 +174,86 @@ class _Explorer:
             self._explored.unreached.append((route.name, "no request comes to it"))
         return list(found.values())[:MOST_REQUESTS]
 
-    def _count(self, route: Route, fields: Mapping[str, Any]) -> int:
+    def _count(self, start: _Start) -> int:
         """How many scripts there are: of each length, one of the faults at each place, and one outage for each."""
-        endpoints = [planned.target.endpoint for planned in Witnesses(self._table).plan(fields).eligible]
-        faults = max(len(list(faults_of(self._table, route, endpoint))) for endpoint in endpoints)
-        total = faults  # the outages
-        for length in range(self._explored.depth + 1):
+        endpoints = [planned.target.endpoint for planned in start.plan.eligible]
+        faults = max(len(list(faults_of(self._table, start.route, endpoint))) for endpoint in endpoints)
+        outages = faults if start.circumstance is USUAL else 0
+        total = outages
+        for length in range(start.depth + 1):
             total += faults**length
         return total
 
     # -- scripts -------------------------------------------------------------------------------------
 
-    def _layer(self, route: Route, fields: Mapping[str, Any], front: list[Script], depth: int) -> list[Script]:
+    def _layer(self, start: _Start, front: list[Script], depth: int) -> list[Script]:
         """Try all scripts of one length; the scripts of the next."""
         following: list[Script] = []
         for script in front:
             if self._is_over():
                 return []
-            run = self._try(route, fields, _in_order(script), _named(script), is_any_healthy=True)
-            if run is None or depth == self._explored.depth:
+            run = self._try(start, _in_order(script), _named(start, script), is_any_healthy=True)
+            if run is None or depth == start.depth:
                 continue
-            answering = self._answering(run)
-            if answering is None:
-                continue
-            following += [(*script, (answering, fault)) for fault in faults_of(self._table, route, answering)]
+            for endpoint in self._listened_to(run):
+                following += [(*script, (endpoint, fault)) for fault in faults_of(self._table, start.route, endpoint)]
         return following
 
-    def _outages(self, route: Route, fields: Mapping[str, Any]) -> None:
+    def _outages(self, start: _Start) -> None:
         """Every endpoint fails in the same way, for good."""
-        endpoints = list(dict.fromkeys(p.target.endpoint for p in Witnesses(self._table).plan(fields).eligible))
-        faults = {fault.name: fault for endpoint in endpoints for fault in faults_of(self._table, route, endpoint)}
+        endpoints = list(dict.fromkeys(planned.target.endpoint for planned in start.plan.eligible))
+        faults = {f.name: f for endpoint in endpoints for f in faults_of(self._table, start.route, endpoint)}
         for fault in faults.values():
             if self._is_over():
                 return
             acts = {endpoint: [fault.written] for endpoint in endpoints}
-            self._try(route, fields, acts, f"{fault.name} everywhere", is_any_healthy=False)
+            self._try(start, acts, f"{fault.name} everywhere", is_any_healthy=False)
 
     def _is_over(self) -> bool:
         if self._clock() >= self._until:
             self._explored.is_cut = True
         return self._explored.is_cut
 
-    def _answering(self, run: Run) -> str | None:
-        """The endpoint whose failing would change what happened: the one that answered."""
+    def _listened_to(self, run: Run) -> list[str]:
+        """The endpoints whose failing would change what happened: who answered, and who was asked beside it."""
         record = run.record
-        if record is None or record["outcome"] != "completed" or not run.noted.asked:
-            return None
-        return run.noted.asked[-1][0]
+        if record is None or record["outcome"] != "completed":
+            return []
+        return list(dict.fromkeys(name for name, _, act in run.noted.asked if act == _ANSWERS_AT_ONCE))
 
     def _try(
         self,
-        route: Route,
-        fields: Mapping[str, Any],
+        start: _Start,
         acts: Mapping[str, Sequence[Mapping[str, Any]]],
         name: str,
         *,
         is_any_healthy: bool,
     ) -> Run | None:
         self._explored.tried += 1
-        written = {"name": name, "request": fields, "endpoints": acts, "expect": {"outcome": "completed"}}
+        also = start.circumstance.also
+        written = {"name": name, **also, "request": start.fields, "endpoints": acts, "expect": {"outcome": "completed"}}
         played = play(self._loaded, Rehearsal.decode(written), self._backend)
         run = played.runs[0] if played.runs else None
         if run is None or played.was_cut:
-            self._violated(route, "a request ends", "it had not ended after an hour", fields, acts)
+            self._violated(start, "a request ends", "it had not ended after an hour", acts)
             return None
-        for broken in broken_promises(self._table, route, run):
+        for broken in broken_promises(self._table, start.route, run):
             if is_any_healthy or broken.promise != A_HEALTHY_TARGET_ANSWERS:
-                self._violated(route, broken.promise, broken.words, fields, acts)
-        _measure(self._explored.worst[route.name], run, name)
+                self._violated(start, broken.promise, broken.words, acts)
+        _measure(self._worst(start)[start.route.name], run, name)
         return run
 
+    def _worst(self, start: _Start) -> dict[str, Worst]:
+        return self._explored.worst_plain if start.is_plain else self._explored.worst
+
     def _violated(
-        self,
-        route: Route,
-        promise: str,
-        words: str,
-        fields: Mapping[str, Any],
-        acts: Mapping[str, Sequence[Mapping[str, Any]]],
+        self, start: _Start, promise: str, words: str, acts: Mapping[str, Sequence[Mapping[str, Any]]]
     ) -> None:
         """Keep the first of a kind: scripts come by length, so it is the shortest."""
-        if (route.name, promise) not in self._seen:
-            self._seen.add((route.name, promise))
-            self._explored.violations.append(Violation(route.name, promise, words, fields, acts))
+        if (start.route.name, promise) not in self._seen:
+            self._seen.add((start.route.name, promise))
+            also = start.circumstance.also
+            self._explored.violations.append(Violation(start.route.name, promise, words, start.fields, acts, also))
 
 
 def _in_order(script: Script) -> dict[str, list[Mapping[str, Any]]]:
@@ -234,8 +264,10 @@ def _in_order(script: Script) -> dict[str, list[Mapping[str, Any]]]:
     return {endpoint: [*listed, {}] for endpoint, listed in acts.items()}
 
 
-def _named(script: Script) -> str:
-    return ", then ".join(f"{endpoint} {fault.name}" for endpoint, fault in script) or "nothing fails"
+def _named(start: _Start, script: Script) -> str:
+    parts = [start.circumstance.words] if start.circumstance.words else []
+    parts += [f"{endpoint} {fault.name}" for endpoint, fault in script]
+    return ", then ".join(parts) or "nothing fails"
 
 
 # -- the worst ---------------------------------------------------------------------------------------
@@ -266,7 +298,12 @@ def _most_spent(run: Run, attempts: Sequence[Mapping[str, Any]]) -> Decimal | No
             continue
         asked = planned[attempt["endpoint"], attempt["model"]]
         longest = asked.parameters.get(Parameter.MAX_TOKENS, asked.target.max_output_tokens)
-        usage = Usage(run.plan.attributes.prompt_tokens, int(longest) if isinstance(longest, int | float) else 0)
+        answer = int(longest) if isinstance(longest, int | float) else 0
+        prompt = run.plan.attributes.prompt_tokens
+        if attempt["repair"]:  # it shows the answer before, which may have been as long as the longest
+            _, sent, _ = run.noted.asked[attempt["number"] - 1]
+            prompt += answer + more_tokens(run.request, sent.messages)
+        usage = Usage(prompt, answer)
         cost = cost_of(usage, asked.target.price)
         if cost is None:
             return None

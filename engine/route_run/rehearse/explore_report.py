@@ -16,7 +16,7 @@ from route_run.table import RoutingTable
 def script_of(violation: Violation) -> Suggestion:
     """A violation as a rehearsal that fails until it is mended."""
     name = f"{violation.route}: {violation.promise}"
-    return Suggestion(name, violation.request, violation.endpoints, {"outcome": "completed"})
+    return Suggestion(name, violation.request, violation.endpoints, {"outcome": "completed"}, violation.also)
 
 
 def explored_lines(explored: Explored, table: RoutingTable) -> Iterator[Line]:
@@ -47,7 +47,8 @@ def _tried(explored: Explored) -> Line:
 
 def _worst_cases(explored: Explored) -> Iterator[Line]:
     rows = [("worst case", "first content", "total", "attempts", "spend at most", "longest with")]
-    rows += [(name, *_cells(worst)) for name, worst in explored.worst.items()]
+    for name, worst in explored.worst.items():
+        rows += [(name, *_cells(worst)), (f"{name} (plain)", *_cells(explored.worst_plain[name]))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -86,16 +87,18 @@ def explored_data(explored: Explored, table: RoutingTable) -> dict[str, Any]:
             }
             for violation in explored.violations
         ],
-        "worst": {
-            name: {
-                "first_content": None if worst.first_content is None else round(worst.first_content, 6),
-                "total": round(worst.total, 6),
-                "attempts": worst.attempts,
-                "spend_usd": None if worst.spend is None else f"{worst.spend.normalize():f}",
-                "by": worst.by,
-            }
-            for name, worst in explored.worst.items()
-        },
+        "worst": {name: _worst_data(worst) for name, worst in explored.worst.items()},
+        "worst_plain": {name: _worst_data(worst) for name, worst in explored.worst_plain.items()},
+    }
+
+
+def _worst_data(worst: Worst) -> dict[str, Any]:
+    return {
+        "first_content": None if worst.first_content is None else round(worst.first_content, 6),
+        "total": round(worst.total, 6),
+        "attempts": worst.attempts,
+        "spend_usd": None if worst.spend is None else f"{worst.spend.normalize():f}",
+        "by": worst.by,
     }
 
 

@@ -16,18 +16,20 @@ from route_run.table import Route, RoutingTable
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: its kind of failure, and the act that plays it.
+    """One fault: its kind of failure, and the act that plays it; without a kind it is no failure, only slow.
 
     ``after_content`` says that the caller has seen content before it fails.
     """
 
-    kind: Kind
+    kind: Kind | None
     written: Mapping[str, Any]
     after_content: bool = False
 
     @property
     def name(self) -> str:
         """The fault in one word, as in `stall` or `503`."""
+        if self.kind is None:
+            return "slow"
         return str(self.written.get("fault") or self.written.get("status") or "bad output")
 
     @property
@@ -54,6 +56,8 @@ _FAULTS = (
     Fault(Kind.BAD_REQUEST, {"status": 400}),
 )
 _EXPIRED = Fault(Kind.UNAUTHORIZED, {"fault": "expired_token"})
+_SLOWER = 1.5
+"""How much later than the hedge a slow answer begins: both are under way, and the first may win."""
 _BAD_OUTPUT = Fault(Kind.INVALID_OUTPUT, {"say": "this is not what was asked for"})
 
 
@@ -65,3 +69,6 @@ def faults_of(table: RoutingTable, route: Route, endpoint: str) -> Iterator[Faul
         yield _EXPIRED
     if route.output_check is not None:
         yield _BAD_OUTPUT
+    hedge_after = route.upstream.hedge_after
+    if hedge_after is not None and hedge_after * _SLOWER < route.upstream.timeouts.first_content:
+        yield Fault(None, {"headers_after": f"{hedge_after * _SLOWER * 1000:.0f}ms"})

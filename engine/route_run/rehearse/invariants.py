@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from route_run.flow.event import Finished, Restarted, Text, ToolCallPiece
 from route_run.flow.failure import Kind
+from route_run.flow.limits import NOTHING, Used, lacks, need_of
+from route_run.flow.plan import Plan, PlannedTarget
 from route_run.ledger import EntryKind
 from route_run.rehearse.play import Run
-from route_run.table import Bound, Route, RoutingTable
+from route_run.table import Bound, Exceeded, Limit, Route, RoutingTable
 
 _AFTER_THE_END = 0.1
 """Seconds that giving connections back may take beyond the total."""
@@ -84,8 +87,12 @@ def _one_terminal(c: Context) -> Iterator[str]:
 
 def _proper_end(c: Context) -> Iterator[str]:
     """I3 and I4: an answer is a success only where the provider ended it; what broke off is none."""
-    if c.is_completed and c.run.noted.asked and c.run.noted.asked[-1][2].fault in _ENDS_EARLY:
-        yield f"completed, although the last answer was cut by `{c.run.noted.asked[-1][2].fault}`"
+    asked = c.run.noted.asked
+    if c.is_completed and asked:
+        # of two at once the one that answers need not be the last that was asked
+        answering = min(c.attempts[-1]["number"], len(asked)) if c.attempts else len(asked)
+        if (fault := asked[answering - 1][2].fault) in _ENDS_EARLY:
+            yield f"completed, although the answer was cut by `{fault}`"
     last = c.run.events[-1][1] if c.run.events else None
     if c.is_completed and isinstance(last, Finished) and last.result.text != c.run.text:
         yield "the text of the result is not the text that was delivered"
@@ -126,19 +133,62 @@ def _ledger_is_the_meter(c: Context) -> Iterator[str]:
 def _answer_if_one_can(c: Context) -> Iterator[str]:
     """A healthy target that may be asked gives the answer, unless content was delivered or the request is at fault.
 
-    What a limit or the failure of another model of its endpoint may have held back is left aside.
+    What was delivered does not count where the caller can discard it and the upstream starts over. What a limit
+    may have held back is left aside, and a plain answer that took the total time: it has no other deadline.
     """
     plan = c.run.plan
-    if c.is_completed or plan is None or plan.stop is not None or c.record["outcome"] == "interrupted":
+    if c.is_completed or plan is None or plan.stop is not None or _is_over_with_content(c):
         return
-    if plan.limits or not c.attempts or c.attempts[-1]["failure"] in _NEVER_ANSWERED:
+    last = c.attempts[-1] if c.attempts else None
+    if last is not None and (last["failure"] in _NEVER_ANSWERED or _took_all_the_time(c, last)):
         return
+    if any(limit.exceeded is Exceeded.REJECT for planned in plan.eligible for limit in planned.target.limits):
+        return  # the policy says that such a limit refuses the request
     failed = {attempt["endpoint"] for attempt in c.attempts}
-    healthy = [p.target for p in plan.eligible if p.target.endpoint not in failed and not p.target.limits]
-    if healthy:
-        last = c.attempts[-1]
+    healthy = [p for p in plan.eligible if p.target.endpoint not in failed and not _may_be_full(c, p)]
+    if healthy and last is None:
+        yield f"{c.record['outcome']}, and {healthy[0].target} was not asked"
+    elif healthy and last is not None:
         when = "" if last["cause"] != "total_timeout" else ", because the total time was over"
-        yield f"{c.record['outcome']} by {last['failure']} at {last['endpoint']}, and {healthy[0]} was not asked{when}"
+        how = f"{c.record['outcome']} by {last['failure']} at {last['endpoint']}"
+        yield f"{how}, and {healthy[0].target} was not asked{when}"
+
+
+def _took_all_the_time(c: Context, last: Mapping[str, Any]) -> bool:
+    return bool(last["cause"] == "total_timeout") and not any(sent.stream for _, sent, _ in c.run.noted.asked)
+
+
+def _is_over_with_content(c: Context) -> bool:
+    """Whether content had come, and nothing says that the answer may start over."""
+    outcome = c.record["outcome"]
+    if outcome == "interrupted":
+        return not (c.route.upstream.restarts and c.run.request.allow_restart)
+    return outcome == "output_invalid" and any(isinstance(event, Text | ToolCallPiece) for _, event in c.run.events)
+
+
+def _may_be_full(c: Context, wanted: PlannedTarget) -> bool:
+    """Whether a limit of a target may have had no room: as if nothing that attempts reserved had come back."""
+    plan = c.run.plan
+    assert plan is not None
+    planned = {(p.target.endpoint, p.target.model): p for p in plan.eligible}
+    asked = [planned[attempt["endpoint"], attempt["model"]] for attempt in c.attempts]
+    is_repaired = any(attempt["repair"] for attempt in c.attempts)  # a repair takes more than was planned
+    return any(is_repaired or _is_full(limit, plan, asked, wanted) for limit in wanted.target.limits)
+
+
+def _is_full(limit: Limit, plan: Plan, asked: Sequence[PlannedTarget], wanted: PlannedTarget) -> bool:
+    tokens = plan.attributes.prompt_tokens
+    same = [p for p in asked if any(own.key == limit.key for own in p.target.limits)]
+    needs = [need_of(p.target, p.parameters, tokens) for p in same]
+    already = plan.snapshot.limits.get(limit.key, NOTHING)
+    used = Used(
+        requests=already.requests + len(same),
+        tokens=already.tokens,
+        reserved=already.reserved + sum(need.tokens for need in needs),
+        spent=already.spent + sum((need.cost or Decimal(0) for need in needs), Decimal(0)),
+        live=already.live + len(same),
+    )
+    return lacks(limit, used, need_of(wanted.target, wanted.parameters, tokens), plan.snapshot.at) is not None
 
 
 def _total_held(c: Context) -> Iterator[str]:

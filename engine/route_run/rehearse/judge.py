@@ -19,6 +19,8 @@ from route_run.rehearse.play import Played, Run
 NOTHING = "–"
 _SLACK = 1e-6
 """Virtual time is a sum of decimal fractions: this much is rounding."""
+_SHOWN = 0.0005
+"""Seconds that are shown as more than nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class _Judge:
             yield Row("end", "a record", words, False, self._placed.origin.span(*self._keys))
             return
         yield from self._planned(record)
-        yield from self._attempts(record["attempts"])
+        yield from self._attempts(record["attempts"], record["started_at"])
         yield from self._answered()
         yield from self._ended(record)
         yield from self._kept(record)
@@ -139,6 +141,11 @@ class _Judge:
         if expect.targets is not None:
             eligible = [planned.target.endpoint for planned in plan.eligible]
             yield self._row("targets", "targets", ", ".join(expect.targets), ", ".join(eligible))
+        for name, words in expect.skipped.items():
+            reasons = [reason for p in plan.targets if p.target.endpoint == name for reason in p.skipped]
+            holds = any(words in reason for reason in reasons)
+            span = self._placed.origin.span(*self._keys, "skipped", name)
+            yield Row(f"{name} skipped", words, "; ".join(reasons) or "it is not", holds, span)
         if expect.parameters:
             yield from self._parameters(record)
 
@@ -173,19 +180,21 @@ class _Judge:
 
     # -- attempts ------------------------------------------------------------------------------------
 
-    def _attempts(self, attempts: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    def _attempts(self, attempts: Sequence[Mapping[str, Any]], started_at: float) -> Iterator[Row]:
         wanted = self._expect.attempts
         for number in range(max(len(attempts), len(wanted or ()))):
             actual = attempts[number] if number < len(attempts) else None
             label = f"attempt {number + 1}"
-            shown = NOTHING if actual is None else attempt_words(actual)
+            began = None if actual is None else actual["started_at"] - started_at
+            shown = NOTHING if actual is None else attempt_words(actual, began or 0.0)
             if wanted is None:
                 yield Row(label, "", shown)
             elif number >= len(wanted):
                 yield Row(label, NOTHING, shown, False, self._span("attempts"))
             else:
                 span = self._placed.origin.span(*self._keys, "attempts", number)
-                yield Row(label, _expected_attempt(wanted[number]), shown, _is_attempt(wanted[number], actual), span)
+                holds = _is_attempt(wanted[number], actual, began or 0.0)
+                yield Row(label, _expected_attempt(wanted[number]), shown, holds, span)
         if wanted == () and not attempts:
             yield Row("attempts", "none", "none")
         asked = {attempt["endpoint"] for attempt in attempts}
@@ -211,6 +220,12 @@ class _Judge:
         for number, text in enumerate(expect.text_contains):
             span = self._placed.origin.span(*self._keys, "text_contains", number)
             yield Row("text", f"has {_quoted(text)}", _quoted(run.text), text in run.text, span)
+        restarts = run.record["restarts"] if run.record is not None else 0
+        if expect.restarts is not None:
+            holds = expect.restarts == restarts
+            yield Row("restarts", str(expect.restarts), str(restarts), holds, self._span("restarts"))
+        elif restarts:
+            yield Row("restarts", "", str(restarts))
 
     def _ended(self, record: Mapping[str, Any]) -> Iterator[Row]:
         run, expect = self._run, self._expect
@@ -286,14 +301,16 @@ class _Judge:
         return self._placed.origin.span(*self._keys, key)
 
 
-def attempt_words(attempt: Mapping[str, Any]) -> str:
-    """One attempt of a record, in a line."""
+def attempt_words(attempt: Mapping[str, Any], began: float = 0.0) -> str:
+    """One attempt of a record, in a line; ``began`` counts from the beginning of its request."""
     took = seconds(attempt["latency_ms"] / 1000)
     who = f"{attempt['endpoint']}/{attempt['model']}"
+    who += ", to repair," if attempt["repair"] else ""
+    since = f", begun at {seconds(began)}" if began >= _SHOWN else ""
     if attempt["failure"] is None:
-        return f"{who} answers after {took}"
+        return f"{who} answers after {took}{since}"
     status = f" ({attempt['status']})" if attempt["status"] else ""
-    return f"{who} fails after {took}: {attempt['failure']}{status}"
+    return f"{who} fails after {took}: {attempt['failure']}{status}{since}"
 
 
 def field_of(record: Mapping[str, Any], path: str) -> Any:
@@ -318,10 +335,16 @@ def _expected_attempt(wanted: ExpectedAttempt) -> str:
         more.append(f"status {wanted.status}")
     if wanted.within is not None:
         more.append(f"within {seconds(wanted.within)}")
+    if wanted.begins_after is not None:
+        more.append(f"begins after {seconds(wanted.begins_after)}")
+    if wanted.begins_within is not None:
+        more.append(f"begins within {seconds(wanted.begins_within)}")
+    if wanted.repair is not None:
+        more.append("to repair" if wanted.repair else "not to repair")
     return f"{who} {', '.join(more)}" if more else who
 
 
-def _is_attempt(wanted: ExpectedAttempt, actual: Mapping[str, Any] | None) -> bool:
+def _is_attempt(wanted: ExpectedAttempt, actual: Mapping[str, Any] | None, began: float) -> bool:
     return (
         actual is not None
         and wanted.endpoint == actual["endpoint"]
@@ -329,6 +352,9 @@ def _is_attempt(wanted: ExpectedAttempt, actual: Mapping[str, Any] | None) -> bo
         and wanted.failure in (None, actual["failure"] or "none")
         and wanted.status in (None, actual["status"])
         and (wanted.within is None or actual["latency_ms"] <= wanted.within * 1000 + _SLACK)
+        and (wanted.begins_after is None or began >= wanted.begins_after - _SLACK)
+        and (wanted.begins_within is None or began <= wanted.begins_within + _SLACK)
+        and wanted.repair in (None, actual["repair"])
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from route_run.ci import Case, Failure, Suite, command, document
 from route_run.errors import Span
-from route_run.rehearse.coverage import Coverage, Gap
 from route_run.rehearse.coverage_report import Suggest, percent
 from route_run.rehearse.coverage_report import as_data as coverage_data
+from route_run.rehearse.covered import Coverage, Gap
 from route_run.rehearse.explore import Explored
 from route_run.rehearse.explore_report import explored_data, mutated_data, script_of
 from route_run.rehearse.judge import Judged, Row

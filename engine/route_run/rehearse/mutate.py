@@ -6,19 +6,23 @@ Decides which changes are tried. A change that makes the policy invalid needs no
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from route_run.errors import Span
 from route_run.policy import PlacedRehearsal
+from route_run.policy.rehearsal import PARTS
 from route_run.rehearse.clock import Backend
 from route_run.rehearse.rehearsed import long_lived, rehearse_one
 from route_run.table import Loaded, load_reading
 from route_run.text import Document, Kind
 
 Keys = tuple[str | int, ...]
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _NEVER = 1.0
 """A threshold that only the highest score reaches."""
 
@@ -105,6 +109,10 @@ def _of_document(document: Document, data: Mapping[str, Any], labels: Mapping[st
             ("patterns",), data["patterns"], lambda pattern: f"drop the pattern {pattern['id']}"
         )
         return
+    for name, endpoint in data.get("endpoints", {}).items():
+        yield from _endpoint(make, name, endpoint)
+    for name, model in data.get("models", {}).items():
+        yield from _limits(make, ("models", name, "limits"), model.get("limits"), name)
     for name, upstream in data.get("upstreams", {}).items():
         yield from _upstream(make, name, upstream)
     for name, guard in data.get("guards", {}).items():
@@ -119,6 +127,34 @@ def _of_document(document: Document, data: Mapping[str, Any], labels: Mapping[st
             yield make.without((*keys, number), f"{name} is not told of {event}")
 
 
+def _endpoint(make: _Maker, name: str, endpoint: Mapping[str, Any]) -> Iterator[Mutant]:
+    yield from _limits(make, ("endpoints", name, "limits"), endpoint.get("limits"), name)
+    for field_name, words in _PROTECTION.items():
+        if endpoint.get(field_name):
+            yield make.without(("endpoints", name, field_name), f"{name}: {words}")
+
+
+_PROTECTION = {
+    "breaker": "the usual breaker",
+    "retry_budget": "the usual retry budget",
+    "maintenance": "no maintenance",
+    "drain": "not drained",
+}
+
+
+def _limits(make: _Maker, keys: Keys, limits: Mapping[str, Any] | None, owner: str) -> Iterator[Mutant]:
+    """Each part ten times as large: a zero too many."""
+    for part, value in (limits or {}).items():
+        if part == "concurrent":
+            yield make.with_value((*keys, part), value * 10, f"{owner}: ten times the {part}")
+        elif part in PARTS:
+            number, rest = _NUMBER.match(value), _NUMBER.sub("", value, count=1)
+            tenfold = f"{Decimal(number[0]) * 10:f}{rest}" if number is not None else value
+            yield make.with_value((*keys, part), tenfold, f"{owner}: ten times the {part}")
+        elif part == "when_exceeded":
+            yield make.without((*keys, part), f"{owner}: as usual where there is no room, not `{value}`")
+
+
 def _upstream(make: _Maker, name: str, upstream: Mapping[str, Any]) -> Iterator[Mutant]:
     targets = upstream["targets"]
     keys = ("upstreams", name, "targets")
@@ -126,6 +162,17 @@ def _upstream(make: _Maker, name: str, upstream: Mapping[str, Any]) -> Iterator[
         first, second = (_target(targets[number + n]) for n in (0, 1))
         yield make.swapped(keys, number, f"{name}: ask {second} before {first}")
     yield from make.without_each(keys, targets, lambda target: f"{name}: drop the target {_target(target)}")
+    for number, entry in enumerate(targets):
+        inner = entry.get("targets", ())
+        yield from make.without_each(
+            (*keys, number, "targets"), inner, lambda target: f"{name}: drop the target {_target(target)}"
+        )
+        for place, target in ((("targets", n), t) for n, t in enumerate(inner)) if inner else (((), entry),):
+            yield from _limits(make, (*keys, number, *place, "limits"), target.get("limits"), _target(target))
+    if "hedge" in upstream:
+        yield make.without(("upstreams", name, "hedge"), f"{name}: no hedge")
+    for part in upstream.get("fallback", {}):
+        yield make.without(("upstreams", name, "fallback", part), f"{name}: no `{part}` of the fallback")
     if upstream.get("retry", {}).get("attempts", 1) > 1:
         yield make.without(("upstreams", name, "retry"), f"{name}: never ask the same target again")
     for kind in upstream.get("timeouts", {}):
@@ -133,6 +180,8 @@ def _upstream(make: _Maker, name: str, upstream: Mapping[str, Any]) -> Iterator[
 
 
 def _target(target: Mapping[str, Any]) -> str:
+    if "targets" in target:
+        return f"({', '.join(map(_target, target['targets']))})"
     return f"{target.get('endpoint')}/{target.get('model')}"
 
 
@@ -161,6 +210,11 @@ def _bound(make: _Maker, name: str, bound: Mapping[str, Any], labels: Mapping[st
             yield make.with_value(("bounds", name, "targets", label), every, f"{name}: allow any {label}")
     for parameter in bound.get("parameters", {}):
         yield make.without(("bounds", name, "parameters", parameter), f"{name}: allow any {parameter}")
+    yield from _limits(make, ("bounds", name, "limits"), bound.get("limits"), name)
+    for value, limits in bound.get("except", {}).items():
+        yield from _limits(make, ("bounds", name, "except", value), limits, f"{name} for {value}")
+    if "per" in bound:
+        yield make.without(("bounds", name, "per"), f"{name}: one share for all")
 
 
 def _route(make: _Maker, name: str, route: Mapping[str, Any]) -> Iterator[Mutant]:
@@ -174,6 +228,8 @@ def _route(make: _Maker, name: str, route: Mapping[str, Any]) -> Iterator[Mutant
     for field_name in ("verify", "precedence"):
         if field_name in route:
             yield make.without(("routes", name, field_name), f"{name}: no {field_name}")
+    if (route.get("verify") or {}).get("repair"):
+        yield make.without(("routes", name, "verify", "repair"), f"{name}: no repair")
 
 
 class _Maker:

@@ -23,6 +23,7 @@ from route_run.flow.snapshot import Snapshot
 from route_run.ledger import EntryKind
 from route_run.policy.rehearsal import Rehearsal, RequestScript, Scene
 from route_run.rehearse.clock import Backend, run_virtually
+from route_run.rehearse.quota import used_already
 from route_run.rehearse.request import request_of
 from route_run.rehearse.stage import NOTED, Noted, NotingLedger, Stage
 from route_run.runtime.clock import LoopClock
@@ -126,6 +127,7 @@ class _Play:
             clock=LoopClock(self._began_at),
             seed=rehearsal.seed,
             find_revision=_of_no_commit,
+            used=used_already(self._loaded.table, rehearsal.quota),
         )
         async with opened as engine:
             with anyio.move_on_after(rehearsal.cut_after) as scope:
@@ -147,7 +149,10 @@ class _Play:
             for number, scene in enumerate(scenes):
                 began, ended = anyio.Event(), anyio.Event()
                 due = before_began if scene.overlap else before_ended
-                tasks.start_soon(self._placed, engine, number, scene, due, began, ended)
+                # after the last of those that are made at once
+                apart = scenes[number - 1].repeat if number and scene.overlap and scenes[number - 1].together else 1
+                after = scene.after + apart * APART
+                tasks.start_soon(self._placed, engine, number, scene, after, due, began, ended)
                 before_began, before_ended = began, ended
 
     async def _placed(
@@ -155,12 +160,13 @@ class _Play:
         engine: Engine,
         number: int,
         scene: Scene,
+        after: float,
         due: anyio.Event,
         began: anyio.Event,
         ended: anyio.Event,
     ) -> None:
         await due.wait()
-        await anyio.sleep(scene.after + APART)
+        await anyio.sleep(after)
         began.set()
         await self._scene(engine, number, scene)
         ended.set()

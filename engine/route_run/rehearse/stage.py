@@ -31,12 +31,17 @@ _IS_DOWN = Act(fault="refuse")
 
 @dataclass(slots=True)
 class Noted:
-    """What one request did behind its caller's back: what endpoints were asked, ledger entries, open answers."""
+    """What one request did behind its caller's back: what endpoints were asked, ledger entries, open exchanges."""
 
     asked: list[tuple[str, ModelCall, Act]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     open_now: int = 0
     most_open: int = 0
+
+    def begins(self) -> None:
+        """One more exchange is under way."""
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
 
 
 NOTED: ContextVar[Noted | None] = ContextVar("NOTED", default=None)
@@ -117,7 +122,12 @@ class Stage:
         wanted = speaks.decode_request(call.request.body)
         noted.asked.append((name, wanted, act))
         performance = perform(act, self._asked(call, speaks, wanted, now))
-        await _play_head(performance)
+        noted.begins()
+        try:
+            await _play_head(performance)
+        except BaseException:  # a cancelled exchange is over, too
+            noted.open_now -= 1
+            raise
         return _Response(performance, noted)
 
     def _asked(self, call: Call, speaks: Codec, wanted: ModelCall, now: float) -> Asked:
@@ -200,9 +210,6 @@ class _Response:
         self.headers = performance.headers
         self._left = iter(performance.body)
         self._noted = noted
-        if noted is not None:
-            noted.open_now += 1
-            noted.most_open = max(noted.most_open, noted.open_now)
 
     async def read(self) -> bytes:
         await anyio.lowlevel.checkpoint()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from route_run.policy.rehearsal import Rehearsal
@@ -17,17 +17,18 @@ Acts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A whole rehearsal as data."""
+    """A whole rehearsal as data; ``also`` are further fields, such as `quota`."""
 
     name: str
     request: Mapping[str, Any]
     endpoints: Acts
     expect: Mapping[str, Any]
+    also: Mapping[str, Any] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """The rehearsal as a test file has it."""
         acts = {"endpoints": {name: list(acts) for name, acts in self.endpoints.items()}} if self.endpoints else {}
-        return {"name": self.name, "request": dict(self.request), **acts, "expect": dict(self.expect)}
+        return {"name": self.name, **self.also, "request": dict(self.request), **acts, "expect": dict(self.expect)}
 
     def lines(self) -> Iterator[str]:
         """The rehearsal as YAML, to be pasted below `rehearsals:`."""
@@ -35,9 +36,16 @@ class Suggestion:
             yield f"{'  ' if number else '- '}{key}: {as_yaml(value)}"
 
 
-def suggestion(loaded: Loaded, name: str, request: Mapping[str, Any], endpoints: Acts, backend: Backend) -> Suggestion:
+def suggestion(
+    loaded: Loaded,
+    name: str,
+    request: Mapping[str, Any],
+    endpoints: Acts,
+    backend: Backend,
+    also: Mapping[str, Any] | None = None,
+) -> Suggestion:
     """What happens now, written down as what is expected: read it before you keep it."""
-    draft = Suggestion(name, request, endpoints, {"outcome": "completed"})
+    draft = Suggestion(name, request, endpoints, {"outcome": "completed"}, also or {})
     run = play(loaded, Rehearsal.decode(draft.as_data()), backend).runs[0]
     if run.record is None:
         return draft
@@ -47,4 +55,4 @@ def suggestion(loaded: Loaded, name: str, request: Mapping[str, Any], endpoints:
         expect["attempts"] = [attempt["endpoint"] for attempt in run.record["attempts"]]
     elif run.plan is not None and run.plan.stop is not None:
         expect["stopped_at"] = run.plan.stop.stage.value
-    return Suggestion(name, request, endpoints, expect)
+    return replace(draft, expect=expect)

@@ -8,6 +8,7 @@ since values come from callers. Values beyond it share one counter: that holds t
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -64,6 +65,11 @@ class Counters:
     def waiting(self) -> int:
         """Requests that wait for room."""
         return sum(len(turns) for turns in self._turns.values())
+
+    def begin(self, limit: Limit, used: Used, now: float, at: float) -> None:
+        """Count on from what is used of a limit already; dollars are those of the period it is now."""
+        key = self._kept_key(limit, now, at)
+        self._counters[key] = replace(now_used(FRESH, limit, now, at), used=used)
 
     def used(self, limit: Limit, now: float, at: float) -> Used:
         """What is used of a limit now; rounded, so that a record of it is short."""

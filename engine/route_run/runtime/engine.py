@@ -12,8 +12,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
+import anyio
+
 from route_run.errors import MisuseError, PolicyError
 from route_run.flow.event import Event, Finished, Result
+from route_run.flow.limits import Used
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Ledger, SqliteLedger, default_url, path_of
 from route_run.runtime.clock import Clock, SystemClock
@@ -25,7 +28,7 @@ from route_run.runtime.resolve import resolve
 from route_run.runtime.revision import git_revision
 from route_run.runtime.standing import Standing
 from route_run.runtime.wiring import Wiring
-from route_run.table import Loaded, load
+from route_run.table import Limit, Loaded, load
 from route_run.transport.seam import Transport, Way
 from route_run.transport.tasks import background_tasks
 
@@ -57,13 +60,15 @@ class Engine:
         clock: Clock | None = None,
         seed: int | None = None,
         find_revision: Callable[[Path], str | None] = git_revision,
+        used: Sequence[tuple[Limit, Used]] = (),
     ) -> AsyncIterator[Engine]:
         """Open a policy: folders, or what ``load`` made of them.
 
         ``ledger`` is a ledger or a `sqlite:///FILE` URL (default: the environment's ROUTE_RUN_LEDGER, else a
         file in the user's state folder); ``environ`` resolves references (default: the process's);
         ``transport`` carries calls (default: HTTP); ``seed`` makes ids and jitter repeatable;
-        ``find_revision`` says which commit a policy folder is of, for the records.
+        ``find_revision`` says which commit a policy folder is of, for the records; ``used`` is what is used of
+        limits already.
 
         Raises PolicyError for an invalid policy or one that uses what this release does not enforce,
         UnresolvedReferences for missing secrets, LedgerError when the ledger cannot be opened. Closing
@@ -90,7 +95,10 @@ class Engine:
             logins = {place.name: Login(place, carrier, tasks, dice.random, resolved.redact) for place in places}
             deliverer = Deliverer(resolved.webhooks, logins, carrier, kept, clock, tasks, dice.random)
             revision = find_revision(loaded.reading.documents[0].folder)
-            standing = Standing(table.policy, dice.random, clock, Counters())
+            counters = Counters()
+            for limit, already in used:
+                counters.begin(limit, already, anyio.current_time(), clock.now())
+            standing = Standing(table.policy, dice.random, clock, counters)
             engine = cls(Wiring(table, resolved, logins, carrier, kept, deliverer, standing, clock, dice, revision))
             try:
                 yield engine

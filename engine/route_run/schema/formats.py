@@ -19,10 +19,16 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "rate": ("600/min", "a count per s, min, h or day, such as `600/min` or `200k/min`"),
     "spend": ("20 USD/day", "US dollars per h, day or month, such as `20 USD/day`"),
     "share": ("10%", "a percentage such as `10%`"),
+    "amount": ("600 used", "an amount and whether it is used or left, such as `600 used` or `0 left`"),
+    "whole": ("20 used", "a whole number and whether it is used or left, such as `20 used` or `0 left`"),
+    "dollars": ("20 USD used", "US dollars and whether they are used or left, such as `20 USD used` or `0 USD left`"),
 }
 """Per unit an example and what is expected, in words."""
 
-_BARE_NUMBER_UNIT = {"duration": "{}s", "rate": "{}/min", "spend": "{} USD/day", "share": "{}%"}
+_BARE_NUMBER_UNIT = {
+    "duration": "{}s", "rate": "{}/min", "spend": "{} USD/day", "share": "{}%",
+    "amount": "{} used", "whole": "{} used", "dollars": "{} USD used",
+}  # fmt: skip
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?\Z"
 )
@@ -70,6 +76,9 @@ _SPELLED = {
         " USD/day": "usd/day usd/d $/day $/d",
         " USD/month": "usd/month $/month",
     },
+    "amount": {" used": "used usedup gone", " left": "left remaining free"},
+    "whole": {" used": "used usedup gone", " left": "left remaining free"},
+    "dollars": {" USD used": "usdused usdspent", " USD left": "usdleft usdremaining"},
 }
 _QUANTITY = re.compile(
     r"\$?\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<thousands>[kKM](?![A-Za-z]))?\s*(?P<unit>[^0-9]*)\Z"
@@ -79,7 +88,9 @@ _QUANTITY = re.compile(
 def respelled(unit: str, text: str) -> str | None:
     """A quantity whose unit is written in another way than ours, in ours; None when it is not sure what is meant."""
     found = _QUANTITY.match(text.strip())
-    if found is None or (found["thousands"] and unit != "rate"):
+    if found is None or (found["thousands"] and unit not in ("rate", "amount")):
+        return None
+    if unit == "whole" and "." in found["number"]:
         return None
     word = "".join(found["unit"].split()).casefold()
     if text.strip().startswith("$"):

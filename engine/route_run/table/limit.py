@@ -48,9 +48,10 @@ class Quota:
 
     def limit_for(self, request: Attributes) -> Limit | None:
         """The limit that a request is held to; its counter is the one of its value, absence being one value."""
-        if self.per is None:
-            return self.limit
-        value = request.value(self.per)
+        return self.limit if self.per is None else self.limit_of(request.value(self.per))
+
+    def limit_of(self, value: str | None) -> Limit | None:
+        """The limit of those with a value of the tag ``per``; None is of those without one."""
         limit = self.limit if value is None else self.exceptions.get(value, self.limit)
         if limit is None:
             return None

@@ -20,7 +20,6 @@ from route_run.review.sample import options, request_of
 from route_run.review.why_not import nearest_of
 from route_run.table import Bound, Loaded, Region, Relation, Route, RoutingTable
 from route_run.table.pieces import all_requests, in_words
-from route_run.text.document import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,11 +308,9 @@ def _outcome(plan: Plan) -> str:
 def _rehearsals(loaded: Loaded) -> Mapping[str, Sequence[str]]:
     """The names of the rehearsals that expect a route, by route."""
     found: dict[str, list[str]] = {}
-    for document in loaded.reading.documents:
-        data = document.data if document.kind is Kind.TEST else None
-        written = data.get("rehearsals") if isinstance(data, dict) else None
-        for rehearsal in written if isinstance(written, list) else ():
-            expected = rehearsal.get("expect") if isinstance(rehearsal, dict) else None
-            if isinstance(rehearsal, dict) and isinstance(expected, dict) and isinstance(expected.get("route"), str):
-                found.setdefault(str(expected["route"]), []).append(str(rehearsal.get("name", "")))
+    for placed in loaded.rehearsals:
+        expected = dict.fromkeys(scene.expect.route for scene in placed.written.scenes)
+        for route in expected:
+            if route is not None:
+                found.setdefault(route, []).append(placed.name)
     return found
