@@ -62,7 +62,7 @@ def test_what_has_passed_already_is_not_waited_for_again():
 
 
 def test_a_target_that_is_due_after_the_deadline_is_not_waited_for():
-    state = State(replace(COURSE, due=(0.0, 70.0, 80.0)))
+    state = State(replace(COURSE, attempts=1, due=(0.0, 70.0, 80.0)))
     assert step(state, happened(status(503)))[1] == Finish(Outcome.FAILED, status(503))
 
 
@@ -144,6 +144,7 @@ def test_a_new_token_and_a_new_connection_stand_outside_of_the_budget(failure):
 
 FRESH = State(COURSE)
 LAST = replace(FRESH, target=2)
+LAST_ONCE = replace(LAST, course=replace(COURSE, attempts=1))
 ALONE = State(replace(COURSE, targets=1))
 EXPIRED = status(401, oauth2=True)
 STALE = Failure(Cause.STALE)
@@ -159,7 +160,30 @@ MOVES = {
     # state, what happened -> the move
     "next": (FRESH, happened(status(503)), Send(1)),
     "next-of-the-second": (replace(FRESH, target=1), happened(status(503)), Send(2)),
-    "no-next": (LAST, happened(status(503)), Outcome.FAILED),
+    "no-next": (LAST_ONCE, happened(status(503)), Outcome.FAILED),
+    "once-more-at-the-last": (LAST, happened(status(502)), Send(2, after=0.1)),
+    "once-more-alone": (ALONE, happened(BROKEN), Send(0, after=0.1)),
+    "once-more-after-a-timeout": (ALONE, happened(Failure(Cause.IDLE_TIMEOUT)), Send(0, after=0.1)),
+    "once-more-where-it-does-not-fall-back": (
+        State(replace(COURSE, fallback_kinds=frozenset())),
+        happened(status(503)),
+        Send(0, after=0.1),
+    ),
+    "once-more-when-the-rest-of-the-endpoint-is-over": (
+        LAST,
+        replace(happened(status(503)), cools=0.75),
+        Send(2, after=0.75),
+    ),
+    "once-more-only-while-there-is-time": (LAST, replace(happened(status(503)), cools=59.0), Outcome.FAILED),
+    "once-more-only-while-attempts-are-left": (replace(LAST, tries=2), happened(status(503)), Outcome.FAILED),
+    "once-more-only-while-the-spare-is-left": (replace(LAST, spare=0), happened(status(503)), Outcome.FAILED),
+    "once-more-only-if-the-server-does-not-forbid-it": (
+        LAST,
+        happened(status(503, may_retry=False)),
+        Outcome.FAILED,
+    ),
+    "no-use-asking-once-more": (LAST, happened(status(404)), Outcome.FAILED),
+    "no-use-asking-once-more-without-credit": (LAST, happened(status(402)), Outcome.FAILED),
     "refresh": (FRESH, happened(EXPIRED), Send(0, refresh=True)),
     "refresh-at-the-last": (LAST, happened(EXPIRED), Send(2, refresh=True)),
     "second-refresh-is-next": (replace(FRESH, refreshed=True), happened(EXPIRED), Send(1)),
@@ -225,7 +249,12 @@ MOVES = {
         happened(status(429, retry_after=59.0), dice=0.0),
         Outcome.FAILED,
     ),
-    "overloaded-is-not-waited-out": (LAST, happened(status(503, retry_after=2.0)), Outcome.FAILED),
+    "overloaded-is-waited-out": (LAST, happened(status(503, retry_after=2.0)), Send(2, after=2.0)),
+    "overloaded-is-not-waited-out-with-one-attempt": (
+        LAST_ONCE,
+        happened(status(503, retry_after=2.0)),
+        Outcome.FAILED,
+    ),
     "out-of-credit-is-not-waited-out": (LAST, happened(status(402, retry_after=2.0)), Outcome.FAILED),
     "bad-request-fails": (FRESH, happened(status(400)), Outcome.FAILED),
     "bad-request-fails-even-if-listed": (
@@ -293,18 +322,23 @@ MOVES = {
     ),
     "restart-with-a-fresh-token": (RESTARTING, happened(EXPIRED, delivered=True), Send(0, refresh=True)),
     "restart-that-fails-before-content-goes-on": (RESTARTED, happened(status(503)), Send(2)),
-    "no-restart-behind-the-last": (
+    "restart-at-the-last": (
         replace(RESTARTING, target=2),
+        happened(BROKEN, delivered=True),
+        Send(2, after=0.1),
+    ),
+    "no-restart-behind-the-last": (
+        replace(RESTARTING, target=2, spare=0),
         happened(BROKEN, delivered=True),
         Outcome.INTERRUPTED,
     ),
     "after-a-restart-that-failed-content-still-stands": (
-        replace(RESTARTED, target=2),
+        replace(RESTARTED, target=2, spare=0),
         happened(status(503)),
         Outcome.INTERRUPTED,
     ),
     "no-restart-of-a-kind-that-does-not-fall-back": (
-        State(replace(COURSE, may_restart=True, fallback_kinds=CLOSED)),
+        State(replace(COURSE, may_restart=True, fallback_kinds=CLOSED, attempts=1)),
         happened(BROKEN, delivered=True),
         Outcome.INTERRUPTED,
     ),
@@ -358,7 +392,8 @@ STATES = {
     "waiting-takes-the-spare": (LAST, happened(status(429, retry_after=1.0)), replace(LAST, tries=2, spare=0)),
     "refresh-takes-nothing": (FRESH, happened(EXPIRED), replace(FRESH, refreshed=True)),
     "reconnect-takes-nothing": (FRESH, happened(STALE), replace(FRESH, reconnected=True)),
-    "the-end-changes-nothing": (LAST, happened(status(503)), LAST),
+    "once-more-takes-the-spare": (LAST, happened(status(503)), replace(LAST, tries=2, spare=0)),
+    "the-end-changes-nothing": (replace(LAST, spare=0), happened(status(503)), replace(LAST, spare=0)),
     "repair-takes-the-spare": (REPAIRING, happened(INVALID), REPAIRED),
     "next-may-repair-anew": (
         replace(REPAIRED, spare=1),

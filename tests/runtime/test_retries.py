@@ -116,6 +116,42 @@ async def test_a_delay_beyond_the_deadline_is_not_waited_for(policy_of: PolicyOf
     assert (waits(result), transport.asked) == ([0], ["first", "second"])
 
 
+# -- where no other target is left --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [problem(503), problem(503, retry_after="2"), problem(502), broken(Cause.RESET), stream()],
+    ids=["overloaded", "overloaded for a while", "bad gateway", "reset", "truncated"],
+)
+async def test_the_only_target_is_asked_as_often_as_the_policy_says(policy_of: PolicyOf, reply: Reply) -> None:
+    """A cooldown of its own making does not hold the request back: it waits until the cooldown is over."""
+    loaded = policy_of(policy(targets=1, upstream="retry: {attempts: 2}"))
+    transport = ScriptedTransport({"first": [reply, streamed("Hello")]})
+    async with opened(loaded, transport) as engine:
+        result = await streamed_result(engine)
+
+    assert (result.text, transport.asked) == ("Hello", ["first", "first"])
+    if reply.status == 503:
+        assert waits(result)[0] >= (2 if "retry-after" in reply.headers else 0.5)
+
+
+async def test_an_answer_that_breaks_off_at_the_only_target_starts_over_there(policy_of: PolicyOf) -> None:
+    more = "retry: {attempts: 2}, fallback: {after_content: restart}"
+    transport = ScriptedTransport({"first": [stream(content("Hel"), Cause.RESET), streamed("Hello")]})
+    async with opened(policy_of(policy(targets=1, upstream=more)), transport) as engine:
+        result = await streamed_result(engine, allow_restart=True)
+
+    assert (result.text, result.record.restarts) == ("Hello", 1)
+
+
+@pytest.mark.parametrize("reply", [problem(404), problem(402), problem(400)], ids=["unknown", "no credit", "bad"])
+async def test_what_stays_as_it_is_is_not_asked_for_again(policy_of: PolicyOf, reply: Reply) -> None:
+    transport = ScriptedTransport({"first": [reply]})
+    async with opened(policy_of(policy(targets=1, upstream="retry: {attempts: 2}")), transport) as engine:
+        assert len((await streamed_result(engine)).attempts) == 1
+
+
 # -- rate limits --------------------------------------------------------------------------------------
 
 

@@ -93,7 +93,8 @@ class Step:
 
     ``elapsed`` is the time since the request began in seconds, ``dice`` a number in [0, 1);
     ``may_revisit`` says that the retry budget of the endpoint has something left, ``can_repair`` that
-    the answer and what is wrong with it fit into another question.
+    the answer and what is wrong with it fit into another question; ``cools`` is how long the endpoint is
+    left alone, in seconds.
     """
 
     failure: Failure
@@ -103,6 +104,7 @@ class Step:
     dice: float
     may_revisit: bool = True
     can_repair: bool = False
+    cools: float = 0.0
 
 
 class _Choice(Enum):
@@ -112,6 +114,7 @@ class _Choice(Enum):
     AGAIN = "again"
     NEXT = "next"
     WAIT = "wait"
+    ONCE_MORE = "once more"
 
 
 CHOICES: Mapping[Action, tuple[_Choice, ...]] = {
@@ -119,11 +122,13 @@ CHOICES: Mapping[Action, tuple[_Choice, ...]] = {
     Action.RECONNECT: (_Choice.RECONNECT, _Choice.NEXT),
     Action.REPAIR: (_Choice.REPAIR, _Choice.NEXT),
     Action.SAME: (_Choice.AGAIN, _Choice.NEXT),
-    Action.NEXT: (_Choice.NEXT, _Choice.WAIT),
+    Action.NEXT: (_Choice.NEXT, _Choice.WAIT, _Choice.ONCE_MORE),
     Action.FAIL: (_Choice.NEXT,),
 }
 """What each action tries, in order; when nothing holds the request ends."""
 
+_PASSING = frozenset({Kind.UNAVAILABLE, Kind.OVERLOADED, Kind.TIMEOUT, Kind.BROKEN})
+"""Kinds that may be gone a moment later: where no other target is left they are worth the tries that are allowed."""
 _NEVER_FALL_BACK = frozenset({Kind.BAD_REQUEST, Kind.CANCELLED, Kind.INTERNAL})
 
 
@@ -240,6 +245,19 @@ def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
     return replace(state, tries=state.tries + 1, spare=state.spare - 1), Send(state.target, after=jittered)
 
 
+def _once_more(state: State, happened: Step) -> tuple[State, Send] | None:
+    """Ask the same target again where nobody else can be asked, as often as `retry.attempts` allows."""
+    if happened.verdict.kind not in _PASSING or happened.failure.cause is Cause.TOTAL_TIMEOUT:
+        return None
+    if not happened.failure.may_retry:
+        return None
+    made = _again(state, happened)
+    if made is None:
+        return None
+    after = max(made[1].after, happened.cools)
+    return (made[0], replace(made[1], after=after)) if happened.elapsed + after < state.course.total else None
+
+
 _MOVES: Mapping[_Choice, Callable[[State, Step], tuple[State, Send] | None]] = {
     _Choice.REPAIR: _repair,
     _Choice.REFRESH: _refresh,
@@ -247,6 +265,7 @@ _MOVES: Mapping[_Choice, Callable[[State, Step], tuple[State, Send] | None]] = {
     _Choice.AGAIN: _again,
     _Choice.NEXT: _next,
     _Choice.WAIT: _wait,
+    _Choice.ONCE_MORE: _once_more,
 }
 
 

@@ -297,6 +297,7 @@ class RunningRequest:
             dice=self._wiring.random.random(),
             may_revisit=self._wiring.standing.may_revisit(running.planned.target.endpoint),
             can_repair=repair is not None,
+            cools=self._wiring.standing.cools_for(running.planned.target.endpoint),
         )
         made = step(state, happened)
         self._is_revisit = made[0].tries > state.tries

@@ -114,6 +114,11 @@ class Standing:
         standing = self._endpoints[endpoint]
         return drawn(standing.budget, standing.rules.retry_budget, anyio.current_time()) is not None
 
+    def cools_for(self, endpoint: str) -> float:
+        """Seconds after which the endpoint is no longer left alone."""
+        left = self._endpoints[endpoint].cooldown.until - anyio.current_time()
+        return left + _SHORTEST_WAIT if left > 0 else 0.0
+
     def seat(self, limits: Sequence[Limit]) -> Seat:
         """A seat for a request under these limits of its bounds; the first attempt takes it."""
         return Seat(self.counters, limits)
