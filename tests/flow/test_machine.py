@@ -165,9 +165,14 @@ MOVES = {
     "once-more-alone": (ALONE, happened(BROKEN), Send(0, after=0.1)),
     "once-more-after-a-timeout": (ALONE, happened(Failure(Cause.IDLE_TIMEOUT)), Send(0, after=0.1)),
     "once-more-where-it-does-not-fall-back": (
-        State(replace(COURSE, fallback_kinds=frozenset())),
+        State(replace(COURSE, targets=1, fallback_kinds=frozenset())),
         happened(status(503)),
         Send(0, after=0.1),
+    ),
+    "once-more-never-before-the-last": (
+        State(replace(COURSE, fallback_kinds=frozenset())),
+        happened(status(503)),
+        Outcome.FAILED,
     ),
     "once-more-when-the-rest-of-the-endpoint-is-over": (
         LAST,

@@ -246,8 +246,12 @@ def _wait(state: State, happened: Step) -> tuple[State, Send] | None:
 
 
 def _once_more(state: State, happened: Step) -> tuple[State, Send] | None:
-    """Ask the same target again where nobody else can be asked, as often as `retry.attempts` allows."""
-    if happened.verdict.kind not in _PASSING or happened.failure.cause is Cause.TOTAL_TIMEOUT:
+    """Ask the last target again, as often as `retry.attempts` allows: there is nobody else to be asked."""
+    if (
+        state.target + 1 < state.course.targets
+        or happened.verdict.kind not in _PASSING
+        or happened.failure.cause is Cause.TOTAL_TIMEOUT
+    ):
         return None
     if not happened.failure.may_retry:
         return None
