@@ -76,6 +76,14 @@ def test_what_is_held_back_goes_to_the_next_target_whatever_falls_back():
     assert held_back(state, HELD, None, 1.0) == (replace(state, target=1, tries=1), Send(1))
 
 
+def test_a_revisit_that_is_held_back_does_not_fall_back_where_its_failure_would_not():
+    """It was to wait out a rate limit at this target, and the rest it asked for has grown meanwhile."""
+    course = replace(COURSE, fallback_kinds=DEFAULT_KINDS - {"rate_limited"})
+    asked = status(429, retry_after=1.0)
+    assert held_back(State(course, tries=2, spare=0), HELD, asked, 1.0)[1] == Finish(Outcome.FAILED, asked)
+    assert held_back(State(COURSE, tries=2, spare=0), HELD, asked, 1.0)[1] == Send(1)
+
+
 def test_at_the_last_target_it_is_a_refusal_when_nothing_was_sent():
     assert held_back(LAST, HELD, None, 1.0)[1] == Finish(Outcome.REFUSED, HELD)
 

@@ -36,6 +36,17 @@ def test_a_spend_is_exact_dollars_per_calendar_period(text, usd, period):
     assert spend(text) == Spend(Decimal(usd), period)
 
 
+@pytest.mark.parametrize("text", [text for text, _, _ in RATES])
+def test_a_rate_is_shown_as_it_is_written(text):
+    assert rate(str(rate(text))) == rate(text)
+    assert str(rate("200000/min")) == "200k/min"
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in SPENDS])
+def test_a_spend_is_shown_as_it_is_written(text):
+    assert str(spend(text)) == text
+
+
 @pytest.mark.parametrize(("text", "part"), SHARES)
 def test_a_share_is_a_part_of_one(text, part):
     assert share(text) == pytest.approx(part)

@@ -51,7 +51,7 @@ def test_the_request_of_every_gap_closes_it(tmp_path):
     for gap in coverage.gaps:
         assert gap.witness is not None, gap.item.words
         suggested = suggestion(loaded, "closes it", gap.witness, gap.acts, Backend.TRIO)
-        again = measure(loaded.table, [play(loaded, Rehearsal.model_validate(suggested.as_data()), Backend.TRIO)])
+        again = measure(loaded.table, [play(loaded, Rehearsal.decode(suggested.as_data()), Backend.TRIO)])
         assert gap.item.words not in {left.item.words for left in again.gaps}
 
 
@@ -143,7 +143,7 @@ def test_a_pattern_of_a_pack_counts_whichever_guard_finds_it(tmp_path):
     empty = measure(loaded.table, [])
     (gap,) = [gap for gap in empty.gaps if gap.item.words == "pattern aurora"]
     assert gap.witness["prompt"] == "aurora"
-    script = Rehearsal.model_validate({"name": "x", "request": {"prompt": "aurora"}, "expect": {"within": "1d"}})
+    script = Rehearsal.decode({"name": "x", "request": {"prompt": "aurora"}, "expect": {"within": "1d"}})
     again = measure(loaded.table, [play(loaded, script, Backend.TRIO)])
     assert "pattern aurora" not in {gap.item.words for gap in again.gaps}
 

@@ -74,7 +74,7 @@ def test_the_script_of_a_violation_is_the_shortest_and_shows_it_again(tmp_path):
     violation = result.violations[0]
     assert violation.endpoints == {"first": [{"fault": "stall"}, {}]}
     assert "because the total time was over" in violation.words
-    script = Rehearsal.model_validate(script_of(violation).as_data())
+    script = Rehearsal.decode(script_of(violation).as_data())
     (run,) = play(loaded, script, Backend.TRIO).runs
     assert run.record["outcome"] == "failed"
 
@@ -122,7 +122,7 @@ def test_a_fault_is_of_its_kind_in_every_dialect(tmp_path, dialect):
             "endpoints": {"first": [fault.written]},
             "expect": {"within": "1d"},
         }
-        (run,) = play(loaded, Rehearsal.model_validate(written), Backend.TRIO).runs
+        (run,) = play(loaded, Rehearsal.decode(written), Backend.TRIO).runs
         assert run.record["attempts"][0]["failure"] == fault.kind.value, fault
 
 

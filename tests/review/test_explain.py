@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ HELLO = "Where is my parcel?"
 
 DESIGN = {
     "completed": dict(prompt=HELLO, tags={**SUPPORT, "residency": "us"}),
-    "skipped-targets-and-deferred": dict(prompt=HELLO, tags=SUPPORT),
+    "skipped-targets": dict(prompt=HELLO, tags=SUPPORT),
     "parameters": dict(prompt=HELLO, tags=SUPPORT, parameters={"temperature": 1.5, "top_p": 0.5, "max_tokens": 10}),
     "undeclared-tags": dict(prompt=HELLO, tags={"desk": "sales", "colour": "red", "size": "xl"}),
     "rejected": dict(prompt="Tell me about Project\nZephyr", tags=SUPPORT),
@@ -74,6 +75,47 @@ SMALL = {
 }
 
 
+POLICY_WITH_LIMITS = """\
+version: 1
+tags: {tenant: {}}
+endpoints:
+  one:
+    dialect: openai
+    base_url: https://one.test/v1
+    serves: {m: {}}
+    limits: {tokens: 2.5k/min}
+models:
+  m:
+    context_window: 1000
+    max_output_tokens: 100
+    price: {input: 1, output: 1}
+    limits: {spend: 20 USD/day}
+upstreams:
+  main:
+    targets:
+      - balance: weighted
+        targets:
+          - endpoint: one
+            model: m
+            limits: {concurrent: 5, when_exceeded: wait, wait_at_most: 2s}
+routes:
+  all: {match: {}, upstream: main}
+bounds:
+  fair:
+    match: {}
+    per: tags.tenant
+    limits: {requests: 6/min}
+    except:
+      acme: {requests: 60/min}
+"""
+
+
+def place(lines, key):
+    """Line and column of a key."""
+    (number,) = [number for number, line in enumerate(lines) if line.strip().startswith(key)]
+    return f"{number + 1}:{len(lines[number]) - len(lines[number].lstrip()) + 1}"
+
+
 def explained(folder, files, request):
     loaded = load([write_policy(folder, files)])
     assert loaded.is_valid
@@ -91,6 +133,22 @@ def test_explanation_by_the_policy_of_the_design(name, golden, tmp_path):
 def test_explanation_by_a_small_policy(name, golden, tmp_path):
     text = explained(tmp_path / "policy", {"policy.yaml": POLICY}, SMALL[name])
     golden(text + "\n", GOLDEN / f"small-{name}.txt")
+
+
+def test_the_limits_of_a_request_are_shown_with_their_places(tmp_path):
+    """Those of bounds with whose counter it is, a target's own at its own line, a shared one once."""
+    policy = POLICY_WITH_LIMITS
+    text = explained(tmp_path / "policy", {"policy.yaml": policy}, dict(prompt=HELLO, tags={"tenant": "acme"}))
+    lines = policy.splitlines()
+    found = [line.split("limit", 1)[1].strip() for line in text.splitlines() if " limit " in line]
+    shown = [re.sub(r"  +", "  ", line) for line in found]
+    wanted = {
+        "fair  for tenant=acme: 60/min requests, else it is refused  bound `fair`": "acme:",
+        "5 at once, else it waits up to 2 s  target one/m": "limits: {concurrent",
+        "2500/min tokens, else the next target  endpoint `one`": "limits: {tokens",
+        "20 USD/day, else the next target  model `m`": "limits: {spend",
+    }
+    assert shown == [f"{words}  (policy.yaml:{place(lines, key)})" for words, key in wanted.items()]
 
 
 @pytest.mark.parametrize("name", [*DESIGN, *SMALL])

@@ -61,8 +61,8 @@ def matches() -> st.SearchStrategy[dict[str, Any]]:
 
 def region(match: Mapping[str, Any]) -> Region:
     """The engine's region of a written match, within the domains of ``TAGS``."""
-    vocabulary = Vocabulary.of({name: Tag.model_validate(tag) for name, tag in TAGS.items()})
-    return vocabulary.region(Match.model_validate(match))
+    vocabulary = Vocabulary.of({name: Tag.decode(tag) for name, tag in TAGS.items()})
+    return vocabulary.region(Match.decode(match))
 
 
 SPACE: Mapping[str, list[Any]] = {

@@ -90,7 +90,7 @@ VOCABULARY = Vocabulary.of(
 
 
 def region(**written) -> Region:
-    return VOCABULARY.region(Match.model_validate(written))
+    return VOCABULARY.region(Match.decode(written))
 
 
 def test_a_region_without_requests_is_covered_by_nothing():

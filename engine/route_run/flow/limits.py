@@ -22,7 +22,6 @@ from route_run.table import Exceeded, Limit, Target
 _HAIR = 1e-9
 """Less than this over a limit is a rounding error."""
 _PER_TOKEN = Decimal(1_000_000)
-_UNITS = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "day"}
 
 
 class Need(NamedTuple):
@@ -120,7 +119,7 @@ def _lacks(limit: Limit, used: Used, need: Need, at: float) -> Iterator[Lack]:
 
 def _over(limit: Limit, rate: Rate, used: float, reserved: int, wanted: int, what: str) -> Iterator[Lack]:
     holds = max(1.0, rate.count) if rate.count else 0.0
-    shown = f"{limit.owner} allows {_amount(rate.count)}/{_UNITS[rate.seconds]} {what}"
+    shown = f"{limit.owner} allows {rate} {what}"
     if wanted > holds:
         yield Lack(f"{shown}, and this request may take {wanted:,}", float("inf"))
     elif (over := used + reserved + wanted - holds) > _HAIR:
@@ -130,7 +129,7 @@ def _over(limit: Limit, rate: Rate, used: float, reserved: int, wanted: int, wha
 
 
 def _overspent(limit: Limit, spend: Spend, used: Used, need: Need, at: float) -> Iterator[Lack]:
-    shown = f"{limit.owner} allows {spend.usd:f} USD/{spend.period}"
+    shown = f"{limit.owner} allows {spend}"
     if need.cost is None:
         yield Lack(f"{shown}, and the model has no price", float("inf"))
     elif need.cost > spend.usd:
@@ -223,13 +222,6 @@ def _period_end(unit: str, at: float) -> float:
     if unit == "day":
         return (midnight + timedelta(days=1)).timestamp()
     return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1).timestamp()
-
-
-def _amount(count: float) -> str:
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size and count % size == 0:
-            return f"{count / size:g}{letter}"
-    return f"{count:g}"
 
 
 def _dollars(cost: Decimal) -> str:

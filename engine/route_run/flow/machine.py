@@ -142,9 +142,11 @@ def held_back(
 ) -> tuple[State, Move]:
     """What to do when an exchange could not begin: the next target, else the end with the last failure there was.
 
-    ``is_final`` says that no other target is to be asked.
+    After a failure of a kind that does not fall back only its target was to be asked again, so there is no next;
+    ``is_final`` says the same of the limit that has no room.
     """
-    moved = None if is_final else _moved_on(state, elapsed)
+    stays = is_final or (last is not None and not _falls_back(state.course, classify(last).kind))
+    moved = None if stays else _moved_on(state, elapsed)
     if moved is not None:
         return moved
     return state, Finish(Outcome.REFUSED, why) if last is None else Finish(_outcome(state, classify(last).kind), last)
@@ -214,10 +216,13 @@ def _again(state: State, happened: Step) -> tuple[State, Send] | None:
 
 
 def _next(state: State, happened: Step) -> tuple[State, Send] | None:
-    kind = happened.verdict.kind
-    falls_back = kind.value in state.course.fallback_kinds and kind not in _NEVER_FALL_BACK
-    is_over = happened.failure.cause is Cause.TOTAL_TIMEOUT
-    return _moved_on(state, happened.elapsed) if falls_back and not is_over else None
+    if not _falls_back(state.course, happened.verdict.kind) or happened.failure.cause is Cause.TOTAL_TIMEOUT:
+        return None
+    return _moved_on(state, happened.elapsed)
+
+
+def _falls_back(course: Course, kind: Kind) -> bool:
+    return kind.value in course.fallback_kinds and kind not in _NEVER_FALL_BACK
 
 
 def _moved_on(state: State, elapsed: float) -> tuple[State, Send] | None:

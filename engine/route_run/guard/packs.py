@@ -33,4 +33,4 @@ def builtin_pack(reference: str) -> Pack:
     name, _, release = reference.removeprefix("builtin/").partition("@")
     path = _FOLDER / f"{name}-{release}.pack.yaml"
     document, _ = parse(path.read_bytes(), path=str(path), name=path.name, folder=_FOLDER, kind=Kind.PACK)
-    return Pack.model_validate(document.data)
+    return Pack.decode(document.data)

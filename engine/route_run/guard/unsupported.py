@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Construct:
-    shape: re.Pattern[str]
+    shape: str
     name: str
     instead: str
 
 
 _CLASS = r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]"
 _CONSTRUCTS = tuple(
-    _Construct(re.compile(shape), name, instead)
+    _Construct(shape, name, instead)
     for shape, name, instead in (
         (r"\(\?[=!]", "looks ahead", "match what follows as part of the pattern, or divide it in two patterns"),
         (r"\(\?<[=!]", "looks behind", "match what comes before as part of the pattern"),
@@ -43,7 +43,7 @@ def unsupported(regex: str, problem: str) -> tuple[str, str]:
         return f"it repeats more than {_MOST:,} times", f"repeat at most {_MOST:,} times, nested repetitions multiplied"
     without_classes = re.sub(_CLASS, "[]", re.sub(r"\\\\", "", regex))
     for construct in _CONSTRUCTS:
-        if (found := construct.shape.search(without_classes)) is not None:
+        if (found := re.search(construct.shape, without_classes)) is not None:
             return f"it {construct.name} (`{found[0]}`), which RE2 does not support", construct.instead
     return problem, "patterns are in RE2 syntax, without look-around and back-references"
 

@@ -16,8 +16,8 @@ from route_run.lint.eligible import Eligible, Obstacle, Stranded
 from route_run.lint.patterns import GuardPatterns, WrittenPattern, guards_of, patterns_of
 from route_run.lint.reached import Reached, region_of
 from route_run.lint.texts import Text, texts_of
-from route_run.policy import Policy
-from route_run.policy.model import BalanceGroup, Match, Target
+from route_run.policy import Policy, placed_targets
+from route_run.policy.model import Match, Target
 from route_run.table import Attributes, Bound, Loaded, Region, Route, RoutingTable, ValueSet
 from route_run.table.cover import Answer, Covered, Effort, NotProved, Open, cover
 from route_run.text import Document
@@ -167,22 +167,14 @@ class Facts:
     @cached_property
     def target_keys(self) -> Mapping[str, Sequence[tuple[str | int, ...]]]:
         """Of every upstream, where its targets stand, in the order of the compiled ones."""
-        found: dict[str, list[tuple[str | int, ...]]] = {}
-        for name, upstream in self.policy.upstreams.items():
-            keys = found.setdefault(name, [])
-            for place, entry in enumerate(upstream.targets):
-                if isinstance(entry, BalanceGroup):
-                    keys += [("targets", place, "targets", inner) for inner in range(len(entry.targets))]
-                else:
-                    keys.append(("targets", place))
-        return found
+        return {
+            name: [placed.keys for placed in placed_targets(upstream)]
+            for name, upstream in self.policy.upstreams.items()
+        }
 
     def written_targets(self, upstream: str) -> Sequence[Target]:
         """The targets of an upstream as they are written, in the order of the compiled ones."""
-        found: list[Target] = []
-        for entry in self.policy.upstreams[upstream].targets:
-            found += entry.targets if isinstance(entry, BalanceGroup) else (entry,)
-        return found
+        return [placed.target for placed in placed_targets(self.policy.upstreams[upstream])]
 
     def bound(self, name: str) -> Bound:
         """The compiled bound of a name."""

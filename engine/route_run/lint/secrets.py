@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 _SHAPES = tuple(
-    (what, tuple(markers.split("|")), re.compile(shape))
+    (what, tuple(markers.split("|")), shape)
     for what, markers, shape in (
         ("a private key", "-----BEGIN ",
          r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[^-]{1,8000}-----END [A-Z ]{0,30}-----)?"),
@@ -54,7 +55,10 @@ _SHAPES = tuple(
          r"Basic (?=[A-Za-z+/]*[0-9])(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{12,}={0,2}"),
     )
 )  # fmt: skip
-"""What it is, a text that every such secret holds, and its shape; the longer shape of two comes first."""
+"""What it is, a text that every such secret holds, and its shape; the longer shape of two comes first.
+
+A shape is compiled when a text first holds what it begins with, which most texts never do.
+"""
 _BEFORE = re.compile(r"[A-Za-z0-9_]")
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=~.-]{20,}")
 _PART = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -95,13 +99,18 @@ def known_shapes(text: str) -> list[Stretch]:
             at = text.find(marker)
             while at >= 0 and left > 0:
                 left -= 1
-                match = None if _BEFORE.match(text[max(0, at - 1) : at]) else shape.match(text, at)
+                match = None if _BEFORE.match(text[max(0, at - 1) : at]) else _compiled(shape).match(text, at)
                 if match is not None and not _is_placeholder(match.group()):
                     found.append(Stretch(match.start(), match.end(), what))
                 at = text.find(marker, match.end() if match is not None else at + len(marker))
             if at >= 0:
                 found.append(Stretch(at, at + len(marker), f"{what}, and more such texts than lint looks at"))
     return list(_apart(found))
+
+
+@cache
+def _compiled(shape: str) -> re.Pattern[str]:
+    return re.compile(shape)
 
 
 def _apart(found: list[Stretch]) -> Iterator[Stretch]:

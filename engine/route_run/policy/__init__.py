@@ -4,6 +4,7 @@ from route_run.policy.check import check
 from route_run.policy.condition import Atom, Condition
 from route_run.policy.decode import decode, sound
 from route_run.policy.dialect import TRAITS, Capability, Dialect, Parameter, Range, Traits
+from route_run.policy.placed import PlacedTarget, placed_targets
 from route_run.policy.policy import Origin, Policy
 from route_run.policy.reference import Reference, Secret, Where
 from route_run.policy.rehearsal import PlacedRehearsal, decode_rehearsals
@@ -18,6 +19,7 @@ __all__ = [
     "Origin",
     "Parameter",
     "PlacedRehearsal",
+    "PlacedTarget",
     "Policy",
     "Range",
     "Reference",
@@ -28,5 +30,6 @@ __all__ = [
     "check_rehearsals",
     "decode",
     "decode_rehearsals",
+    "placed_targets",
     "sound",
 ]

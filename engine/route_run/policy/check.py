@@ -12,6 +12,7 @@ from route_run.errors import Code, Finding, Fix, Span
 from route_run.policy.condition import Condition
 from route_run.policy.dialect import Parameter, Range
 from route_run.policy.model import BalanceGroup, Guard, Limits, Match, ParameterBound, ParameterRule, RouteTo, Target
+from route_run.policy.placed import placed_targets
 from route_run.policy.policy import Origin, Policy
 from route_run.text.nearest import listed, nearest, typo_of
 from route_run.text.scalar import as_scalar
@@ -43,13 +44,10 @@ def _check_upstreams(policy: Policy) -> Findings:
     for name, upstream in policy.upstreams.items():
         origin = policy.origin("upstreams", name)
         for index, entry in enumerate(upstream.targets):
-            if isinstance(entry, BalanceGroup):
-                if entry.hash_on is not None:
-                    yield from _tag_path(policy, entry.hash_on, origin.span("targets", index, "hash_on"))
-                for inner, target in enumerate(entry.targets):
-                    yield from _target(policy, origin, target, ("targets", index, "targets", inner))
-            else:
-                yield from _target(policy, origin, entry, ("targets", index))
+            if isinstance(entry, BalanceGroup) and entry.hash_on is not None:
+                yield from _tag_path(policy, entry.hash_on, origin.span("targets", index, "hash_on"))
+        for keys, target in placed_targets(upstream):
+            yield from _target(policy, origin, target, keys)
 
 
 def _target(policy: Policy, origin: Origin, target: Target, keys: tuple[str | int, ...]) -> Findings:

@@ -38,7 +38,7 @@ def decode(reading: Reading, findings: Sequence[Finding]) -> tuple[Policy, list[
     files = _named_files(merged, faulty)
     decoded = {
         section: {
-            name: model.model_validate(raw)
+            name: model.decode(raw)
             for name, raw in merged.items[section].items()
             if not faulty.touch(merged.origins[section, name])
         }
@@ -187,12 +187,12 @@ def _ledger(merged: _Merged, faulty: Faults) -> Ledger:
     origin = merged.origins.get(("ledger", ""))
     if origin is None or not isinstance(merged.ledger, dict) or faulty.touch(origin):
         return Ledger()
-    return Ledger.model_validate(merged.ledger)
+    return Ledger.decode(merged.ledger)
 
 
 def _packs(merged: _Merged, faulty: Faults) -> dict[str, Pack]:
     return {
-        key: Pack.model_validate(raw)
+        key: Pack.decode(raw)
         for key, raw in merged.packs.items()
         if not faulty.in_file(merged.origins["packs", key].document)
     }

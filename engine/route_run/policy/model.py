@@ -1,29 +1,32 @@
 """The typed models of the policy language: one class per shape of the schema, frozen, units parsed.
 
 They decode what the schema has passed; a test holds the two together. A failure to decode what the
-schema accepts is a defect of ours, never of a policy.
+schema accepts is a defect of ours, never of a policy. Annotations are evaluated here: they are what is decoded.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from route_run.policy import units
 from route_run.policy.condition import Condition, condition
 from route_run.policy.dialect import Capability, Dialect, Parameter, Range
 from route_run.policy.reference import Reference, is_reference, parse_reference
+from route_run.policy.shape import NOTHING, Model
 
-Duration = Annotated[float, BeforeValidator(lambda v: units.duration(v) if isinstance(v, str) else v)]
-Rate = Annotated[units.Rate, BeforeValidator(lambda v: units.rate(v) if isinstance(v, str) else v)]
-Spend = Annotated[units.Spend, BeforeValidator(lambda v: units.spend(v) if isinstance(v, str) else v)]
-Share = Annotated[float, BeforeValidator(lambda v: units.share(v) if isinstance(v, str) else v)]
-SecretReference = Annotated[Reference, BeforeValidator(lambda v: parse_reference(v) if isinstance(v, str) else v)]
+
+def _from_text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """A unit as it is written; what is no text is one already."""
+    return lambda value: parse(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[float, _from_text(units.duration)]
+Rate = Annotated[units.Rate, _from_text(units.rate)]
+Spend = Annotated[units.Spend, _from_text(units.spend)]
+Share = Annotated[float, _from_text(units.share)]
+SecretReference = Annotated[Reference, _from_text(parse_reference)]
 TextOrReference = Annotated[
-    Reference | str, BeforeValidator(lambda v: parse_reference(v) if isinstance(v, str) and is_reference(v) else v)
+    Reference | str, _from_text(lambda text: parse_reference(text) if is_reference(text) else text)
 ]
 FailureKind = Literal[
     "unusable", "unavailable", "overloaded", "timeout", "broken", "rate_limited", "out_of_credit",
@@ -36,13 +39,7 @@ DEFAULT_FALLBACK: tuple[FailureKind, ...] = (
 """The kinds of failure that fall back when `fallback.when` is left out."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=(), defer_build=True
-    )
-
-
-class _Described(_Model):
+class _Described(Model):
     description: str = ""
     owner: str = ""
 
@@ -54,7 +51,7 @@ class Tag(_Described):
     required: bool = False
 
 
-class OAuth2(_Model):
+class OAuth2(Model):
     client_id: TextOrReference
     client_secret: SecretReference
     scope: str | None = None
@@ -62,21 +59,21 @@ class OAuth2(_Model):
     token_url: TextOrReference | None = None
 
 
-class Auth(_Model):
+class Auth(Model):
     api_key: SecretReference | None = None
     header: str | None = None
     scheme: str | None = None
     oauth2: OAuth2 | None = None
 
 
-class Price(_Model):
+class Price(Model):
     """US dollars per million tokens."""
 
     input: float
     output: float
 
 
-class Limits(_Model):
+class Limits(Model):
     requests: Rate | None = None
     tokens: Rate | None = None
     spend: Spend | None = None
@@ -85,24 +82,24 @@ class Limits(_Model):
     wait_at_most: Duration | None = None
 
 
-class ServedModel(_Model):
-    as_: str | None = Field(default=None, alias="as")
+class ServedModel(Model):
+    as_: str | None = None
     price: Price | None = None
 
 
-class Window(_Model):
-    from_: datetime = Field(alias="from")
+class Window(Model):
+    from_: datetime
     to: datetime
     why: str = ""
 
 
-class RetryBudget(_Model):
+class RetryBudget(Model):
     share: Share = 0.1
     floor: int = 3
     within: Duration = 10.0
 
 
-class Breaker(_Model):
+class Breaker(Model):
     consecutive: int = 5
     ratio: Share = 0.5
     of: int = 20
@@ -114,7 +111,7 @@ class Destination(_Described):
     """What endpoints and webhooks share: how to get there and which networks may be entered."""
 
     auth: Auth | None = None
-    headers: Mapping[str, TextOrReference] = Field(default_factory=dict)
+    headers: Mapping[str, TextOrReference] = NOTHING
     ca_file: str | None = None
     proxy: TextOrReference | None = None
     allow_networks: tuple[str, ...] = ()
@@ -126,14 +123,14 @@ class Endpoint(Destination):
     path: str | None = None
     serves: Mapping[str, ServedModel]
     limits: Limits | None = None
-    labels: Mapping[str, str] = Field(default_factory=dict)
+    labels: Mapping[str, str] = NOTHING
     maintenance: tuple[Window, ...] = ()
     drain: bool = False
-    retry_budget: RetryBudget = Field(default_factory=RetryBudget)
-    breaker: Breaker = Field(default_factory=Breaker)
+    retry_budget: RetryBudget = RetryBudget()
+    breaker: Breaker = Breaker()
 
 
-class NumberRange(_Model):
+class NumberRange(Model):
     min: float | None = None
     max: float | None = None
 
@@ -147,45 +144,45 @@ class LanguageModel(_Described):
 
     context_window: int
     max_output_tokens: int
-    parameters: Mapping[Parameter, NumberRange] = Field(default_factory=dict)
+    parameters: Mapping[Parameter, NumberRange] = NOTHING
     price: Price | None = None
     capabilities: frozenset[Capability] = frozenset()
     limits: Limits | None = None
 
 
-class Target(_Model):
+class Target(Model):
     endpoint: str
     model: str
     weight: int = 1
     limits: Limits | None = None
 
 
-class BalanceGroup(_Model):
+class BalanceGroup(Model):
     balance: Literal["weighted", "fastest", "least_busy", "cheapest"]
     hash_on: str | None = None
     targets: tuple[Target, ...]
 
 
-class Fallback(_Model):
+class Fallback(Model):
     after_content: Literal["fail", "restart"] = "fail"
     when: tuple[FailureKind, ...] = DEFAULT_FALLBACK
 
 
-class Backoff(_Model):
+class Backoff(Model):
     first: Duration = 0.2
     max: Duration = 5.0
 
 
-class Retry(_Model):
+class Retry(Model):
     attempts: int = 1
-    backoff: Backoff = Field(default_factory=Backoff)
+    backoff: Backoff = Backoff()
 
 
-class Hedge(_Model):
+class Hedge(Model):
     after: Duration
 
 
-class Timeouts(_Model):
+class Timeouts(Model):
     """Seconds; ``byte_idle`` None means as long as ``idle``."""
 
     connect: Duration = 5.0
@@ -196,14 +193,14 @@ class Timeouts(_Model):
 
 
 class Upstream(_Described):
-    targets: tuple[BalanceGroup | Target, ...]
-    fallback: Fallback = Field(default_factory=Fallback)
-    retry: Retry = Field(default_factory=Retry)
+    targets: tuple[Target | BalanceGroup, ...]
+    fallback: Fallback = Fallback()
+    retry: Retry = Retry()
     hedge: Hedge | None = None
-    timeouts: Timeouts = Field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
 
 
-class Pattern(_Model):
+class Pattern(Model):
     id: str
     regex: str
     score: float
@@ -212,7 +209,7 @@ class Pattern(_Model):
     must_not_match: tuple[str, ...] = ()
 
 
-class RouteTo(_Model):
+class RouteTo(Model):
     route: str
 
 
@@ -223,25 +220,25 @@ class Guard(_Described):
     then: Literal["reject", "flag"] | RouteTo = "reject"
 
 
-class TokenRange(_Model):
+class TokenRange(Model):
     min: int | None = None
     max: int | None = None
 
 
-class Needs(_Model):
-    json_: bool | None = Field(default=None, alias="json")
+class Needs(Model):
+    json_: bool | None = None
     tools: bool | None = None
     images: bool | None = None
 
 
-class Match(_Model):
-    tags: Mapping[str, Annotated[Condition, BeforeValidator(condition)]] = Field(default_factory=dict)
-    requested_model: Annotated[Condition, BeforeValidator(condition)] | None = None
-    prompt_tokens: TokenRange = Field(default_factory=TokenRange)
-    needs: Needs = Field(default_factory=Needs)
+class Match(Model):
+    tags: Mapping[str, Annotated[Condition, condition]] = NOTHING
+    requested_model: Annotated[Condition, condition] | None = None
+    prompt_tokens: TokenRange = TokenRange()
+    needs: Needs = Needs()
 
 
-class ParameterBound(_Model):
+class ParameterBound(Model):
     min: float | None = None
     max: float | None = None
     outside: Literal["clamp", "reject"] = "reject"
@@ -258,14 +255,14 @@ class ParameterRule(ParameterBound):
 class Bound(_Described):
     match: Match
     guards: tuple[str, ...] = ()
-    targets: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    parameters: Mapping[Parameter, ParameterBound] = Field(default_factory=dict)
+    targets: Mapping[str, tuple[str, ...]] = NOTHING
+    parameters: Mapping[Parameter, ParameterBound] = NOTHING
     per: str | None = None
     limits: Limits | None = None
-    except_: Mapping[str, Limits] = Field(default_factory=dict, alias="except")
+    except_: Mapping[str, Limits] = NOTHING
 
 
-class Verify(_Model):
+class Verify(Model):
     format: Literal["json"] | None = None
     json_schema: str | None = None
     repair: int = 0
@@ -276,7 +273,7 @@ class Route(_Described):
     upstream: str
     precedence: int = 0
     callable: bool = False
-    parameters: Mapping[Parameter, ParameterRule] = Field(default_factory=dict)
+    parameters: Mapping[Parameter, ParameterRule] = NOTHING
     verify: Verify | None = None
     deliver: Literal["verified", "streamed"] | None = None
 

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
 from route_run.errors import Span
 from route_run.policy.model import Bound, Endpoint, Guard, LanguageModel, Ledger, Pack, Route, Tag, Upstream, Webhook
+from route_run.policy.shape import Model
 from route_run.text import Document, Reading
 
-SECTIONS: Mapping[str, type[BaseModel]] = {
+SECTIONS: Mapping[str, type[Model]] = {
     "tags": Tag,
     "endpoints": Endpoint,
     "models": LanguageModel,

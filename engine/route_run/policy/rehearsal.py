@@ -3,19 +3,16 @@
 They decode what the schema has passed. What a rehearsal means is not known here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-
 from route_run.errors import Finding, Span
 from route_run.policy.decode import Faults
-from route_run.policy.model import Duration, WebhookEvent, _Described, _Model
+from route_run.policy.model import Duration, WebhookEvent, _Described
 from route_run.policy.policy import Origin
+from route_run.policy.shape import NOTHING, Model
 from route_run.text import Document, Kind, Reading
 
 FaultName = Literal[
@@ -30,7 +27,7 @@ FailureName = Literal[
 StageName = Literal["tags", "route", "bounds", "guards", "parameters", "eligibility"]
 
 
-class ActUsage(_Model):
+class ActUsage(Model):
     """The tokens that an endpoint reports."""
 
     prompt: int
@@ -38,7 +35,7 @@ class ActUsage(_Model):
     cached: int = 0
 
 
-class ActToolCall(_Model):
+class ActToolCall(Model):
     """A call of a tool in an answer; the arguments are JSON as text."""
 
     id: str
@@ -46,14 +43,14 @@ class ActToolCall(_Model):
     arguments: str
 
 
-class Act(_Model):
+class Act(Model):
     """What an endpoint does with one exchange; seconds."""
 
     times: int = 1
     until: Duration | None = None
     status: int | None = None
     body: str | Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
     content_type: str | None = None
     retry_after: Duration | None = None
     retry_after_as: Literal["seconds", "date", "milliseconds"] = "seconds"
@@ -71,14 +68,14 @@ class Act(_Model):
     between: Duration = 0.0
 
 
-class RequestScript(_Model):
+class RequestScript(Model):
     """A request; all but the last three are fields of the public request, which judges them."""
 
     prompt: str | None = None
     messages: tuple[Mapping[str, Any], ...] = ()
     documents: tuple[str, ...] = ()
-    tags: Mapping[str, str] = Field(default_factory=dict)
-    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    tags: Mapping[str, str] = NOTHING
+    parameters: Mapping[str, Any] = NOTHING
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: str | None = None
     response_format: Mapping[str, Any] | None = None
@@ -90,7 +87,7 @@ class RequestScript(_Model):
     give_up_after: Duration | None = None
 
 
-class ExpectedAttempt(_Model):
+class ExpectedAttempt(Model):
     """What one attempt has to be; what is None may be anything."""
 
     endpoint: str
@@ -100,7 +97,7 @@ class ExpectedAttempt(_Model):
     within: Duration | None = None
 
 
-class ExpectedVerdict(_Model):
+class ExpectedVerdict(Model):
     """What a guard has to say; what is None may be anything."""
 
     fires: bool | None = None
@@ -109,7 +106,7 @@ class ExpectedVerdict(_Model):
     score_at_most: float | None = None
 
 
-class ExpectedUsage(_Model):
+class ExpectedUsage(Model):
     """The tokens that have to be reported; what is None may be anything."""
 
     prompt: int | None = None
@@ -125,15 +122,15 @@ def _verdict(written: Any) -> Any:
     return {"fires": written == "fires"} if isinstance(written, str) else written
 
 
-class Expect(_Model):
-    """What has to happen; ``model_fields_set`` tells what was written."""
+class Expect(Model):
+    """What has to happen; ``written_fields`` tells what was written."""
 
     route: str | None = None
     outcome: OutcomeName | None = None
     outcomes: Mapping[OutcomeName, int] | None = None
     stopped_at: StageName | None = None
     targets: tuple[str, ...] | None = None
-    attempts: tuple[Annotated[ExpectedAttempt, BeforeValidator(_attempt)], ...] | None = None
+    attempts: tuple[Annotated[ExpectedAttempt, _attempt], ...] | None = None
     never: tuple[str, ...] = ()
     within: Duration | None = None
     first_content_within: Duration | None = None
@@ -142,17 +139,17 @@ class Expect(_Model):
     failure: FailureName | None = None
     error_contains: str | None = None
     webhooks: tuple[WebhookEvent, ...] | Mapping[str, tuple[WebhookEvent, ...]] | None = None
-    guards: Mapping[str, Annotated[ExpectedVerdict, BeforeValidator(_verdict)]] = Field(default_factory=dict)
+    guards: Mapping[str, Annotated[ExpectedVerdict, _verdict]] = NOTHING
     bounds: tuple[str, ...] | None = None
-    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    parameters: Mapping[str, Any] = NOTHING
     usage: ExpectedUsage | None = None
     cost: float | None = None
     cost_at_most: float | None = None
     finish_reason: str | None = None
-    record: Mapping[str, Any] = Field(default_factory=dict)
+    record: Mapping[str, Any] = NOTHING
 
 
-class Scene(_Model):
+class Scene(Model):
     """One entry of a sequence."""
 
     after: Duration = 0.0
@@ -171,12 +168,12 @@ class Rehearsal(_Described):
     seed: int = 0
     cut_after: Duration = 3600.0
     down: tuple[str, ...] = ()
-    endpoints: Mapping[str, tuple[Act, ...]] = Field(default_factory=dict)
-    tokens: Mapping[str, tuple[Act, ...]] = Field(default_factory=dict)
+    endpoints: Mapping[str, tuple[Act, ...]] = NOTHING
+    tokens: Mapping[str, tuple[Act, ...]] = NOTHING
     request: RequestScript | None = None
     expect: Expect | None = None
     sequence: tuple[Scene, ...] | None = None
-    exchanges: Mapping[str, int] = Field(default_factory=dict)
+    exchanges: Mapping[str, int] = NOTHING
 
     @property
     def scenes(self) -> tuple[Scene, ...]:
@@ -215,7 +212,7 @@ def decode_rehearsals(reading: Reading, findings: Sequence[Finding]) -> tuple[Pl
     for document in reading.documents:
         for origin, raw in _written(document):
             if isinstance(raw, dict) and not faulty.touch(origin):
-                found.append(PlacedRehearsal(Rehearsal.model_validate(raw), origin))
+                found.append(PlacedRehearsal(Rehearsal.decode(raw), origin))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PERIODS = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
+_PERIOD_OF = {seconds: period for period, seconds in _PERIODS.items()}
 _COUNTS = {"": 1, "k": 1_000, "M": 1_000_000}
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min|h|d)\Z")
@@ -26,6 +27,12 @@ class Rate:
     count: float
     seconds: float
 
+    def __str__(self) -> str:
+        for size, letter in ((1_000_000, "M"), (1_000, "k")):
+            if self.count >= size and self.count % size == 0:
+                return f"{self.count / size:g}{letter}/{_PERIOD_OF[self.seconds]}"
+        return f"{self.count:.12g}/{_PERIOD_OF[self.seconds]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:
@@ -33,6 +40,9 @@ class Spend:
 
     usd: Decimal
     period: str
+
+    def __str__(self) -> str:
+        return f"{self.usd:f} USD/{self.period}"
 
 
 def duration(text: str) -> float:

@@ -201,7 +201,7 @@ class _Explorer:
     ) -> Run | None:
         self._explored.tried += 1
         written = {"name": name, "request": fields, "endpoints": acts, "expect": {"outcome": "completed"}}
-        played = play(self._loaded, Rehearsal.model_validate(written), self._backend)
+        played = play(self._loaded, Rehearsal.decode(written), self._backend)
         run = played.runs[0] if played.runs else None
         if run is None or played.was_cut:
             self._violated(route, "a request ends", "it had not ended after an hour", fields, acts)

@@ -32,7 +32,7 @@ class Fault:
 
     @property
     def act(self) -> Act:
-        return Act.model_validate(self.written)
+        return Act.decode(self.written)
 
 
 _FAULTS = (

@@ -62,7 +62,7 @@ def judge(placed: PlacedRehearsal, played: Played) -> tuple[Judged, ...]:
     whole = tuple(_exchanges(placed, played))
     if played.was_cut:
         cut = placed.written.cut_after
-        where = placed.origin.span("cut_after") if "cut_after" in placed.written.model_fields_set else placed.span
+        where = placed.origin.span("cut_after") if "cut_after" in placed.written.written_fields else placed.span
         whole = (Row("end", f"within {seconds(cut)}", "cut: it had not ended", False, where), *whole)
     if whole:
         judged.append(Judged("the rehearsal", whole))
@@ -267,7 +267,7 @@ class _Judge:
     def _cost(self, record: Mapping[str, Any]) -> Iterator[Row]:
         expect = self._expect
         actual = None if record["cost_usd"] is None else Decimal(record["cost_usd"])
-        if "cost" in expect.model_fields_set:
+        if "cost" in expect.written_fields:
             wanted = None if expect.cost is None else Decimal(str(expect.cost))
             yield Row("cost", usd(wanted), usd(actual), wanted == actual, self._span("cost"))
         if expect.cost_at_most is not None:

@@ -38,7 +38,7 @@ class Suggestion:
 def suggestion(loaded: Loaded, name: str, request: Mapping[str, Any], endpoints: Acts, backend: Backend) -> Suggestion:
     """What happens now, written down as what is expected: read it before you keep it."""
     draft = Suggestion(name, request, endpoints, {"outcome": "completed"})
-    run = play(loaded, Rehearsal.model_validate(draft.as_data()), backend).runs[0]
+    run = play(loaded, Rehearsal.decode(draft.as_data()), backend).runs[0]
     if run.record is None:
         return draft
     expect: dict[str, Any] = {"route": run.record["route"]} if run.record["route"] else {}

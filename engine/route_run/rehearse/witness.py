@@ -200,7 +200,7 @@ def request_fields(attributes: Attributes, route: str | None = None) -> dict[str
 
 def as_request(fields: Mapping[str, Any]) -> PromptRequest:
     """The request that a rehearsal with these fields makes."""
-    return request_of(RequestScript.model_validate(dict(fields)))
+    return request_of(RequestScript.decode(dict(fields)))
 
 
 def as_yaml(value: Any) -> str:

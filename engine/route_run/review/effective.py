@@ -7,15 +7,15 @@ the language. What the values do is decided in `flow`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from route_run.errors import Span
 from route_run.flow.parameters import shown
 from route_run.flow.plan import Plan
-from route_run.policy import TRAITS, Origin, Parameter, Range
+from route_run.policy import TRAITS, Origin, Parameter, Range, placed_targets
 from route_run.policy.model import DEFAULT_FALLBACK
-from route_run.table import Bound, Outside, Route, RoutingTable, Target
+from route_run.table import Bound, Exceeded, Limit, Outside, Route, RoutingTable, Target
 
 _SECTIONS: Mapping[type, tuple[str, str]] = {Route: ("routes", "route"), Bound: ("bounds", "bound")}
 DEFAULT = "default"
@@ -66,7 +66,14 @@ def of_route(
 ) -> tuple[Effective, ...]:
     """The values of a route under some bounds; with a plan also the parameters of its request."""
     values = _Values(table, route, bounds, plan)
-    return (*values.parameters(), *values.ranges(), *values.guards(), *values.answer(), *values.upstream())
+    return (
+        *values.parameters(),
+        *values.ranges(),
+        *values.guards(),
+        *values.limits(),
+        *values.answer(),
+        *values.upstream(),
+    )
 
 
 def of_target(table: RoutingTable, target: Target) -> tuple[Effective, ...]:
@@ -100,6 +107,21 @@ def price_in_words(target: Target) -> str:
     if target.price is None:
         return "unknown"
     return f"{target.price.input:g} in, {target.price.output:g} out USD per million tokens"
+
+
+def in_words(limit: Limit) -> str:
+    """What a limit allows, and what happens beyond it."""
+    rates = ((limit.requests, " requests"), (limit.tokens, " tokens"), (limit.spend, ""))
+    amounts = [f"{amount}{what}" for amount, what in rates if amount is not None]
+    amounts += [f"{limit.concurrent} at once"] if limit.concurrent is not None else []
+    beyond = {
+        Exceeded.NEXT: "else the next target",
+        Exceeded.WAIT: "else it waits"
+        if limit.wait_at_most == float("inf")
+        else f"else it waits up to {limit.wait_at_most:g} s",
+        Exceeded.REJECT: "else it is refused",
+    }
+    return f"{', '.join(amounts)}, {beyond[limit.exceeded]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +191,7 @@ class _Values:
             does = f"route to `{scanner.destination}`" if scanner.destination else scanner.action.value
             origin = self.table.policy.origin("guards", name)
             guard = self.table.policy.guards[name]
-            place = origin.span("threshold") if "threshold" in guard.model_fields_set else None
+            place = origin.span("threshold") if "threshold" in guard.written_fields else None
             set_by = Source(f"guard `{name}`" if place else DEFAULT, f"threshold {scanner.threshold:g}", place)
             by = [
                 Source(f"bound `{b.name}`", "asked", self.table.policy.origin("bounds", b.name).key_span("guards"))
@@ -177,31 +199,71 @@ class _Values:
             ]
             yield Effective(f"guard {name}", f"{does} at {scanner.threshold:g}", (set_by, *by))
 
+    def limits(self) -> Iterator[Effective]:
+        """What bounds allow, then targets, their endpoints and models: one that several targets share stands once."""
+        for bound in self.bounds:
+            place = self.table.policy.origin("bounds", bound.name)
+            for limit, keys in self._of_bound(bound):
+                source = Source(f"bound `{bound.name}`", "", place.key_span(*keys))
+                whose = limit.owner.removeprefix(f"the bound `{bound.name}`").removeprefix(" ")
+                yield Effective(f"limit {bound.name}", f"{whose}: {in_words(limit)}".removeprefix(": "), (source,))
+        own = {limit.key: (limit, target) for target in self.route.upstream.targets for limit in target.limits}
+        for limit, target in own.values():
+            source = Source(limit.owner.removeprefix("the "), "", self._place_of(limit, target))
+            yield Effective("limit", in_words(limit), (source,))
+
+    def _place_of(self, limit: Limit, target: Target) -> Span:
+        """Where a limit stands of a target, of its endpoint or of its model."""
+        policy, upstream = self.table.policy, self.route.upstream.name
+        if limit.key == f"endpoints.{target.endpoint}":
+            return policy.origin("endpoints", target.endpoint).key_span("limits")
+        if limit.key == f"models.{target.model}":
+            return policy.origin("models", target.model).key_span("limits")
+        number = self.route.upstream.targets.index(target)
+        keys = tuple(placed_targets(policy.upstreams[upstream]))[number].keys
+        return policy.origin("upstreams", upstream).key_span(*keys, "limits")
+
+    def _of_bound(self, bound: Bound) -> Iterator[tuple[Limit, tuple[str, ...]]]:
+        """The limits of a bound and where they stand: that of the request of a plan, else all."""
+        quota = bound.quota
+        if self.plan is not None:
+            value = self.plan.attributes.value(quota.per) if quota.per is not None else None
+            limit = quota.limit_for(self.plan.attributes)
+            if limit is not None:
+                yield limit, ("except", value) if value in quota.exceptions and value is not None else ("limits",)
+            return
+        if quota.limit is not None:
+            whose = f"{quota.limit.owner} for each value of {quota.per}" if quota.per else quota.limit.owner
+            yield replace(quota.limit, owner=whose), ("limits",)
+        for value, limit in quota.exceptions.items():
+            yield replace(limit, owner=f"{limit.owner} for {quota.per}={value}"), ("except", value)
+
     def answer(self) -> Iterator[Effective]:
         """When the answer is delivered, and how it is checked."""
         route = self.table.policy.routes[self.route.name]
         origin = self._route_origin
-        if "deliver" in route.model_fields_set:
+        if "deliver" in route.written_fields:
             source = Source(f"route `{self.route.name}`", "", origin.span("deliver"))
         else:
             source = Source(DEFAULT, "with `verify`" if route.verify else "without `verify`")
         yield Effective("deliver", self.route.deliver.value, (source,))
         if route.verify is not None:
             check = f"JSON by {route.verify.json_schema}" if route.verify.json_schema else "JSON"
+            check += ", repaired once if need be" if self.route.repairs else ""
             yield Effective("verify", check, (Source(f"route `{self.route.name}`", "", origin.key_span("verify")),))
 
     def upstream(self) -> Iterator[Effective]:
-        """Timeouts, exchanges and fallback of the upstream."""
+        """Timeouts, exchanges, fallback and hedge of the upstream."""
         upstream = self.route.upstream
         written = self.table.policy.upstreams[upstream.name]
         origin = self.table.policy.origin("upstreams", upstream.name)
         named = f"upstream `{upstream.name}`"
         timeouts = upstream.timeouts
         for field in ("connect", "first_content", "idle", "byte_idle", "total"):
-            is_written = field in timeouts.model_fields_set and "timeouts" in written.model_fields_set
+            is_written = field in timeouts.written_fields and "timeouts" in written.written_fields
             value = upstream.byte_idle if field == "byte_idle" else getattr(timeouts, field)
             yield _written(f"timeout {field}", f"{value:g} s", named, origin, ("timeouts", field), is_written)
-        retry, backoff = written.retry.model_fields_set, written.retry.backoff.model_fields_set
+        retry, backoff = written.retry.written_fields, written.retry.backoff.written_fields
         yield _written(
             "attempts per target", str(upstream.attempts), named, origin, ("retry", "attempts"), "attempts" in retry
         )
@@ -210,8 +272,14 @@ class _Values:
         kinds = written.fallback.when
         is_default = kinds == DEFAULT_FALLBACK
         words = f"the {len(kinds)} kinds of the default" if is_default else ", ".join(kinds) or "never"
-        is_written = "when" in written.fallback.model_fields_set
+        is_written = "when" in written.fallback.written_fields
         yield _written("falls back for", words, named, origin, ("fallback", "when"), is_written)
+        after = "an answer that breaks off starts over if the caller allows it" if upstream.restarts else "interrupted"
+        is_written = "after_content" in written.fallback.written_fields
+        yield _written("after content", after, named, origin, ("fallback", "after_content"), is_written)
+        if upstream.hedge_after is not None:
+            words = f"the next target is asked too after {upstream.hedge_after:g} s"
+            yield _written("hedge", words, named, origin, ("hedge", "after"), is_written=True)
 
     @property
     def _holders(self) -> Sequence[Route | Bound]:

@@ -6,12 +6,12 @@ satisfied, whether ranges leave anything over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from route_run.errors import Code, Finding, Label, Span
 from route_run.guard import OutputCheck, compile_guards, compile_output_checks
-from route_run.policy import TRAITS, Parameter, Policy, Range
+from route_run.policy import TRAITS, Parameter, Policy, Range, placed_targets
 from route_run.policy import model as written
 from route_run.table.attributes import MODEL
 from route_run.table.index import Index
@@ -171,7 +171,7 @@ def _routes(
 
 def _upstream(policy: Policy, name: str) -> Upstream | None:
     upstream = policy.upstreams[name]
-    targets = [_target(policy, target, f"upstreams.{name}.{place}") for place, target in _flat(upstream)]
+    targets = [_target(policy, target, _counter(name, keys)) for keys, target in placed_targets(upstream)]
     if None in targets:
         return None  # there is a finding for it
     return Upstream(
@@ -188,13 +188,10 @@ def _upstream(policy: Policy, name: str) -> Upstream | None:
     )
 
 
-def _flat(upstream: written.Upstream) -> Iterator[tuple[str, written.Target]]:
-    for index, entry in enumerate(upstream.targets):
-        if isinstance(entry, written.BalanceGroup):
-            for inner, target in enumerate(entry.targets):
-                yield f"targets[{index}].targets[{inner}]", target
-        else:
-            yield f"targets[{index}]", entry
+def _counter(upstream: str, keys: Sequence[str | int]) -> str:
+    """The name of the counter of a target's own limits."""
+    steps = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return f"upstreams.{upstream}{steps}"
 
 
 def _groups(upstream: written.Upstream) -> Iterator[Group]:

@@ -106,7 +106,7 @@ CASES = {
     "a lower limit": (
         "60/min",
         "50/min",
-        "limit requests  60 in 60 s, else reject  →  50 in 60 s, else reject",
+        "limit requests  60/min, else reject  →  50/min, else reject",
         [EVERYTHING],
         ["limit-lowered"],
     ),

@@ -13,13 +13,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 
+from route_run.flow.event import Restarted
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
 from route_run.flow.machine import Send
 from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.exchange import Exchange
+from route_run.runtime.permit import Seat
 from route_run.runtime.request import RunningRequest
+from route_run.runtime.standing import Standing
 from route_run.transport.credentials import TokenSource
 from route_run.wire.answer import Progress
 from route_run.wire.decoding import StreamDecoder
@@ -30,8 +34,11 @@ from support.simulation.scenario import FEATURES, scenario
 from support.simulation.world import World
 
 DEFAULT, LONG = 2_000, 20_000
-SEEDS = (0, 16, 27, 1112)
-"""Worlds in which the engine once broke a law: sums shown for usage cut off, a slow caller taken for silence."""
+SEEDS = (925,)
+"""Worlds in which the engine broke a law: a revisit that was held back went to a target that was not to be asked.
+
+A new feature in `FEATURES` makes other worlds of all seeds; what a seed here showed has a test of its own, too.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +181,7 @@ def _ignores_the_clocks(patch: pytest.MonkeyPatch) -> None:
 def _asks_too_early(patch: pytest.MonkeyPatch) -> None:
     from route_run.runtime import request
 
+    _asks_who_rests(patch)
     true = request.step
 
     def step(state: Any, happened: Any) -> Any:
@@ -181,6 +189,49 @@ def _asks_too_early(patch: pytest.MonkeyPatch) -> None:
         return state, replace(move, after=0.0) if isinstance(move, Send) else move
 
     patch.setattr(request, "step", step)
+
+
+def _asks_who_rests(patch: pytest.MonkeyPatch) -> None:
+    from route_run.flow.breaker import WARM
+    from route_run.runtime import standing
+
+    patch.setattr(standing, "cooled", lambda *_: WARM)
+
+
+def _never_opens_a_breaker(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Standing, "_report", lambda *_: None)
+
+
+def _finds_room_always(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Standing, "_full", lambda *_: None)
+
+
+def _keeps_what_it_reserved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Seat, "end", lambda _: None)
+
+
+def _starts_over_in_silence(patch: pytest.MonkeyPatch) -> None:
+    true = RunningRequest._given
+
+    def given(self: Any, running: Any, delivered: Any) -> Any:
+        return [event for event in true(self, running, delivered) if not isinstance(event, Restarted)]
+
+    patch.setattr(RunningRequest, "_given", given)
+
+
+def _races_on(patch: pytest.MonkeyPatch) -> None:
+    """The one that lost goes on, as if both could still be the answer."""
+    from route_run.runtime import request
+
+    true = request.race
+
+    async def race(first: Any, after: float, second: Any) -> Any:
+        winner, loser = await true(first, after, second)
+        if loser is not None:
+            patch.setattr(loser.attempt.exchange, "aclose", anyio.lowlevel.checkpoint)
+        return winner, loser
+
+    patch.setattr(request, "race", race)
 
 
 def _fetches_a_token_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -251,6 +302,12 @@ DEFECTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     _shows_unknown_costs: "the_bill_is_known_or_unknown",
     _ignores_the_clocks: "comes_to_an_end",
     _asks_too_early: "waits_are_kept",
+    _asks_who_rests: "who_rests_is_left_alone",
+    _never_opens_a_breaker: "who_rests_is_left_alone",
+    _finds_room_always: "limits_hold",
+    _keeps_what_it_reserved: "nothing_is_left_behind",
+    _starts_over_in_silence: "each_byte_once",
+    _races_on: "nothing_left_open",
     _fetches_a_token_each_time: "tokens_are_fetched_once",
     _gives_held_text_away: "nothing_before_its_check",
     _names_the_wrong_cause: "causes_are_named",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from route_run.flow.event import AttemptEnded
+from route_run.flow.event import AttemptEnded, Restarted, Text, ToolCallPiece
 from route_run.flow.failure import Cause
 from route_run.flow.outcome import Outcome
 from route_run.flow.record import Attempt
 from route_run.ledger import EntryKind
 from route_run.schema import schema_text
 from support.simulation.scenario import Shape
-from support.simulation.world import Exchange, Told, World
+from support.simulation.world import STORING, Exchange, Told, World
 
 
 def records_of(world: World) -> dict[int, list[dict[str, Any]]]:
@@ -45,27 +46,73 @@ def refused_tokens(world: World, endpoint: str) -> set[str]:
     }
 
 
+def moments_of(world: World, attempt: Attempt) -> tuple[float, float]:
+    """When an attempt began and ended, by the loop's clock; the end may be `STORING` later."""
+    began = world.moment(attempt.started_at)
+    return began, began + attempt.latency_ms / 1000
+
+
 def pairs_of(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
-    """Attempts with the exchanges they made; one that ended before anything was sent has none."""
-    told = world.told[number]
+    """Attempts with the exchanges they made, by number; one that ended before anything was sent has none."""
     exchanges = list(world.of(number))
-    return [
-        (attempt, exchanges.pop(0))
-        for attempt in attempts_of(told)
-        if exchanges and exchanges[0].endpoint == attempt.endpoint and not _was_never_sent(attempt)
-    ]
+    found = []
+    for attempt in sorted(attempts_of(world.told[number]), key=lambda attempt: attempt.number):
+        began, ended = moments_of(world, attempt)
+        for exchange in exchanges:
+            is_of_it = began - _HAIR <= exchange.at <= ended + STORING
+            if is_of_it and exchange.endpoint == attempt.endpoint and not _was_never_sent(attempt):
+                exchanges.remove(exchange)
+                found.append((attempt, exchange))
+                break
+    return found
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
-    failure = attempt.failure
-    is_waiting = failure is not None and failure.cause in (Cause.FIRST_CONTENT_TIMEOUT, Cause.TOTAL_TIMEOUT)
-    return failure is not None and (failure.at_token or (is_waiting and attempt.status == 0))
+    return attempt.failure is not None and attempt.failure.at_token
+
+
+_HAIR = 0.0015
+"""Seconds by which moments that are kept in whole milliseconds may differ."""
 
 
 def completions_of(world: World) -> Iterator[tuple[Told, Exchange]]:
+    """Requests that were answered, with the exchange that answered them."""
     for told in world.told:
         if told.result is not None and told.result.outcome is Outcome.COMPLETED:
-            yield told, world.of(told.caller.number)[-1]
+            pairs = pairs_of(world, told.caller.number)
+            yield told, next(exchange for attempt, exchange in reversed(pairs) if attempt.failure is None)
+
+
+def following(world: World, attempts: list[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
+    """Attempts, each with the next that began once it was over."""
+    for before, after in itertools.pairwise(sorted(attempts, key=lambda attempt: attempt.number)):
+        (since, until), (then, _) = moments_of(world, before), moments_of(world, after)
+        hedge = world.scenario.shape.hedge
+        # a hedge that began is at it, even where the other ends at this moment
+        is_hedge = hedge is not None and -_HAIR <= then - since - hedge <= 2 * STORING
+        # one that lost says nothing of its target, which may be asked again
+        has_lost = hedge is not None and cause_of(before) == Cause.CANCELLED.value
+        if not is_hedge and not has_lost and until <= then + _HAIR:
+            yield before, after
+
+
+def answers_in(told: Told) -> list[list[Text | ToolCallPiece]]:
+    """What a caller was given: one list, and one more for each time that the answer started over."""
+    found: list[list[Text | ToolCallPiece]] = [[]]
+    for _, event in told.events:
+        if isinstance(event, Restarted):
+            found.append([])
+        elif isinstance(event, Text | ToolCallPiece):
+            found[-1].append(event)
+    return found
+
+
+def text_in(pieces: list[Text | ToolCallPiece]) -> str:
+    return "".join(piece.text for piece in pieces if isinstance(piece, Text))
+
+
+def arguments_in(pieces: list[Text | ToolCallPiece]) -> str:
+    return "".join(piece.piece.arguments for piece in pieces if isinstance(piece, ToolCallPiece))
 
 
 def is_source(exchange: Exchange, text: str, arguments: str) -> bool:

@@ -11,24 +11,40 @@ import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from route_run.flow.event import AttemptEnded, AttemptStarted, Finished, Planned, Text, ToolCallPiece, UsageReported
+from route_run.flow.event import (
+    AttemptEnded,
+    AttemptStarted,
+    Finished,
+    Planned,
+    Restarted,
+    Text,
+    ToolCallPiece,
+    UsageReported,
+)
 from route_run.flow.failure import Billed, Cause, Kind
 from route_run.flow.outcome import Outcome
 from support.simulation.evidence import (
+    answers_in,
+    arguments_in,
     attempts_in,
     attempts_of,
     cause_of,
     completions_of,
+    following,
     is_closed,
     is_late,
     is_source,
     meter,
+    moments_of,
     pairs_of,
     record_schema,
     records_of,
     refused_tokens,
+    text_in,
 )
-from support.simulation.world import BEGAN, SECRETS, World
+from support.simulation.held import may_be_held_back, rests
+from support.simulation.scenario import EVERYBODY
+from support.simulation.world import BEGAN, SECRETS, STORING, World
 
 Law = Callable[[World], Iterator[str]]
 
@@ -57,20 +73,23 @@ def one_end(world: World) -> Iterator[str]:
             yield f"caller {told.caller.number}: ends at {ends} of {len(events)}"
         if events and not isinstance(events[0], Planned):
             yield f"caller {told.caller.number}: begins with {events[0]}"
-        open_number = ended = 0
+        begun: list[int] = []
+        under_way: set[int] = set()
         for event in events:
             match event:
                 case AttemptStarted(number):
-                    if open_number or number != ended + 1:
-                        yield f"attempt {number} begins while {open_number} is open, after {ended}"
-                    open_number = number
+                    if len(under_way) >= world.scenario.shape.most_live or number != len(begun) + 1:
+                        yield f"attempt {number} begins after {begun}, {under_way} are open"
+                    begun.append(number)
+                    under_way.add(number)
                 case AttemptEnded(attempt):
-                    if attempt.number != open_number:
-                        yield f"attempt {attempt.number} ends, {open_number} is open"
-                    open_number, ended = 0, attempt.number
-                case Text(_, number) | ToolCallPiece(_, number) | UsageReported(_, number):
-                    if number != open_number:
-                        yield f"a piece of attempt {number} while {open_number} is open"
+                    if attempt.number not in under_way:
+                        yield f"attempt {attempt.number} ends, {under_way} are open"
+                    under_way.discard(attempt.number)
+                case Text(_, number) | ToolCallPiece(_, number) | UsageReported(_, number) | Restarted(number) if (
+                    number not in under_way
+                ):
+                    yield f"a piece of attempt {number} while {under_way} are open"
 
 
 def one_record(world: World) -> Iterator[str]:
@@ -97,24 +116,40 @@ def one_record(world: World) -> Iterator[str]:
 
 
 def each_byte_once(world: World) -> Iterator[str]:
-    """What a caller was given is the beginning of what one exchange said, and all of it where it completed."""
+    """What a caller was given is the beginning of what one exchange said, and all of it where it completed.
+
+    Where it was told that an answer starts over, that holds for each beginning.
+    """
     for told in world.told:
-        numbers = {event.number for _, event in told.events if isinstance(event, Text | ToolCallPiece)}
-        if len(numbers) > 1:
-            yield f"caller {told.caller.number}: pieces of attempts {sorted(numbers)}"
-        text = "".join(event.text for _, event in told.events if isinstance(event, Text))
-        arguments = "".join(event.piece.arguments for _, event in told.events if isinstance(event, ToolCallPiece))
+        given = answers_in(told)
+        for pieces in given:
+            numbers = {piece.number for piece in pieces}
+            if len(numbers) > 1:
+                yield f"caller {told.caller.number}: pieces of attempts {sorted(numbers)}"
+        said = [(text_in(pieces), arguments_in(pieces)) for pieces in given]
         if told.result is not None:
-            if told.events and text != told.result.text:
-                yield f"caller {told.caller.number}: was given {text!r}, the result holds {told.result.text!r}"
-            text = told.result.text
-            arguments = "".join(call.arguments for call in told.result.tool_calls)
-        if not text and not arguments:
+            if told.events and said[-1][0] != told.result.text:
+                yield f"caller {told.caller.number}: was given {said[-1]}, the result holds {told.result.text!r}"
+            said[-1] = told.result.text, "".join(call.arguments for call in told.result.tool_calls)
+        for text, arguments in said:
+            if not text and not arguments:
+                continue
+            sources = [exchange for exchange in world.of(told.caller.number) if is_source(exchange, text, arguments)]
+            is_named = "<" in text or "exchange" in arguments  # a beginning that is too short is anybody's
+            if not sources or (len(sources) > 1 and is_named):
+                yield f"caller {told.caller.number}: {text!r} {arguments!r} was said by {len(sources)} exchanges"
+
+
+def restarts_are_told(world: World) -> Iterator[str]:
+    """An answer starts over only where policy and caller allow it, and the record counts how often."""
+    for told in world.told:
+        if not told.events or told.result is None:
             continue
-        sources = [exchange for exchange in world.of(told.caller.number) if is_source(exchange, text, arguments)]
-        is_named = "<" in text or "exchange" in arguments  # a beginning that is too short is anybody's
-        if not sources or (len(sources) > 1 and is_named):
-            yield f"caller {told.caller.number}: {text!r} {arguments!r} was said by {len(sources)} exchanges"
+        count = sum(isinstance(event, Restarted) for _, event in told.events)
+        if count and not world.scenario.shape.restart:
+            yield f"caller {told.caller.number}: started over {count} times"
+        if count != told.result.record.restarts:
+            yield f"caller {told.caller.number}: started over {count} times, recorded {told.result.record.restarts}"
 
 
 def success_is_proved(world: World) -> Iterator[str]:
@@ -242,22 +277,28 @@ def causes_are_named(world: World) -> Iterator[str]:
 
 
 def failed_only_where_nothing_was_left(world: World) -> Iterator[str]:
-    """A request is lost only at its last target, by a kind that does not fall back, by time, or after content."""
+    """A request is lost by a kind that does not fall back, by time, after content, or where no target was left.
+
+    A target is left unless it was asked, or there is something for which it could be held back.
+    """
     shape = world.scenario.shape
     for told in world.told:
         result = told.result
         if result is None or result.outcome is Outcome.COMPLETED:
             continue
+        asked = {attempt.endpoint for attempt in result.attempts}
+        left = [name for name in shape.names if name not in asked and not may_be_held_back(world, name, told)]
         last = result.attempts[-1] if result.attempts else None
         if last is None:
-            yield f"caller {told.caller.number}: {result.outcome.value} without an attempt: {result.error}"
+            if left:
+                yield f"caller {told.caller.number}: {result.outcome.value} without an attempt: {result.error}"
             continue
         assert last.verdict is not None
         is_over = told.ended - told.began >= shape.total - 0.001
         falls_back = last.verdict.kind.value in shape.when
-        at_last = last.endpoint == shape.names[-1]
-        had_content = result.outcome is Outcome.INTERRUPTED or (shape.verify and not shape.holds)
-        if falls_back and not at_last and not is_over and not had_content:
+        had_content = result.outcome is Outcome.INTERRUPTED and not shape.restart
+        had_content |= shape.verify and not shape.holds
+        if falls_back and left and not is_over and not had_content:
             yield f"caller {told.caller.number}: {result.outcome.value} at {last.endpoint} ({cause_of(last)})"
 
 
@@ -265,11 +306,11 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
     """After a failure of a kind that does not fall back no other target is asked."""
     shape = world.scenario.shape
     for told in world.told:
-        met = [exchange.meets for exchange in world.of(told.caller.number)]
-        if "400 malformed" in met[:-1]:
-            yield f"caller {told.caller.number}: asked again after a bad request: {met}"
-        attempts = attempts_of(told)
-        for before, after in itertools.pairwise(attempts):
+        exchanges = world.of(told.caller.number)
+        refused = [exchange.closed_at or 0.0 for exchange in exchanges if exchange.meets == "400 malformed"]
+        if refused and any(exchange.at > refused[0] for exchange in exchanges):
+            yield f"caller {told.caller.number}: asked again after a bad request: {[e.meets for e in exchanges]}"
+        for before, after in following(world, attempts_of(told)):
             assert before.verdict is not None
             is_same = before.endpoint == after.endpoint
             if not is_same and before.verdict.kind.value not in shape.when:
@@ -279,8 +320,8 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
 
 
 def after_content_nothing_is_sent(world: World) -> Iterator[str]:
-    """Once a caller was given content, no other attempt begins."""
-    for told in world.told:
+    """Once a caller was given content, no other attempt begins, but where an answer may start over."""
+    for told in world.told if not world.scenario.shape.restart else ():
         given = False
         for _, event in told.events:
             if given and isinstance(event, AttemptStarted):
@@ -292,11 +333,51 @@ def waits_are_kept(world: World) -> Iterator[str]:
     """Where a server says how long to wait, it is not asked again by the same request before that."""
     for told in world.told:
         pairs = pairs_of(world, told.caller.number)
-        for (attempt, before), (_, after) in itertools.pairwise(pairs):
-            asked = attempt.failure.retry_after if attempt.failure else None
-            if asked and before.endpoint == after.endpoint and (before.closed_at or 0) + asked > after.at + 0.001:
-                passed = after.at - before.at
-                yield f"caller {told.caller.number}: {after.endpoint} asked for {asked} s, it was {passed:.3f}"
+        for name in world.scenario.shape.names:
+            mine = [pair for pair in pairs if pair[1].endpoint == name]
+            for (attempt, before), (_, after) in itertools.pairwise(mine):
+                asked = attempt.failure.retry_after if attempt.failure else None
+                if asked and (before.closed_at or 0) + asked > after.at + 0.001:
+                    passed = after.at - before.at
+                    yield f"caller {told.caller.number}: {after.endpoint} asked for {asked} s, it was {passed:.3f}"
+
+
+def who_rests_is_left_alone(world: World) -> Iterator[str]:
+    """No attempt begins at an endpoint that asked to be left alone, or whose breaker is open while others are well."""
+    shape = world.scenario.shape
+    for name, since, until, why in rests(world, shape):
+        for told in world.told:
+            for attempt in attempts_of(told):
+                began, _ = moments_of(world, attempt)
+                if attempt.endpoint == name and since + STORING < began < until:
+                    yield (
+                        f"caller {told.caller.number}: attempt {attempt.number} at {name} begins "
+                        f"{began - since:.3f} s after {why}"
+                    )
+
+
+def limits_hold(world: World) -> Iterator[str]:
+    """No endpoint has more exchanges at once, or more in a minute, than its policy allows."""
+    shape = world.scenario.shape
+    for name, limits in shape.limits.items():
+        exchanges = world.exchanges if name == EVERYBODY else world.exchanges_at(name)
+        for count, exchange in enumerate(exchanges):
+            others = [other for other in exchanges[:count] if not is_closed(other, exchange.at)]
+            live = {other.caller for other in (*others, exchange)}
+            if limits.concurrent is not None and len(live) > limits.concurrent:
+                yield f"{name}: {len(live)} requests at once, {limits.concurrent} are allowed"
+            # a bucket of N a minute lets 2 N through in one minute at the very most
+            recent = [other for other in exchanges[: count + 1] if other.at > exchange.at - 60]
+            most = 2 * limits.requests if limits.requests is not None else len(recent)
+            counted = len({other.caller for other in recent}) if name == EVERYBODY else len(recent)
+            if counted > most:
+                yield f"{name}: {counted} requests in a minute, {limits.requests} are allowed"
+
+
+def nothing_is_left_behind(world: World) -> Iterator[str]:
+    """Once nobody asks any more, every permit, seat and place in a queue has been given back."""
+    if world.left_behind:
+        yield world.left_behind
 
 
 def the_total_clock_holds(world: World) -> Iterator[str]:
@@ -371,6 +452,7 @@ LAWS: tuple[Law, ...] = (
     one_end,
     one_record,
     each_byte_once,
+    restarts_are_told,
     success_is_proved,
     one_at_a_time,
     nothing_left_open,
@@ -385,6 +467,9 @@ LAWS: tuple[Law, ...] = (
     nobody_pays_twice_for_a_bad_request,
     after_content_nothing_is_sent,
     waits_are_kept,
+    who_rests_is_left_alone,
+    limits_hold,
+    nothing_is_left_behind,
     the_total_clock_holds,
     tokens_are_fetched_once,
     refused_tokens_cost_one_fetch,

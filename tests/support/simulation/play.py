@@ -67,6 +67,9 @@ async def _played(scenario: Scenario) -> World:
                     tasks.start_soon(_call, world, engine, told)
                 if scenario.suspend_at is not None:
                     tasks.start_soon(_suspend, world)
+            standing = engine._wiring.standing
+            if standing.live or standing.counters.live or standing.counters.waiting:
+                world.left_behind = f"{standing!r} {standing.counters!r} {standing.counters.live}"
     world.hangs, world.is_closed = hangs.cancelled_caught, transport.is_closed
     return world
 
@@ -75,7 +78,11 @@ async def _call(world: World, engine: Engine, told: Told) -> None:
     caller = told.caller
     await anyio.sleep(caller.starts)
     told.began = anyio.current_time()
-    request = PromptRequest.of(prompt=f"request-{caller.number}.", tags={"n": str(caller.number)})
+    request = PromptRequest.of(
+        prompt=f"request-{caller.number}.",
+        tags={"n": str(caller.number)},
+        allow_restart=world.scenario.shape.restart,
+    )
     limit = float("inf") if caller.leaves_after is None else caller.leaves_after
     try:
         with anyio.move_on_after(limit) as scope:
@@ -146,7 +153,9 @@ class SkewedClock:
         if scenario.jump_at is not None and passed >= scenario.jump_at:
             self._world.met.add("the time of day jumps by an hour")
             jumped = scenario.jump
-        return BEGAN + passed + scenario.skew + jumped
+        time_of_day = BEGAN + passed + scenario.skew + jumped
+        self._world.readings[time_of_day] = anyio.current_time()
+        return time_of_day
 
 
 class FaultyLedger(MemoryLedger):

@@ -22,6 +22,44 @@ ALL_KINDS = (
 )
 
 
+EVERYBODY = "everybody"
+"""The bound whose limits hold for all requests together."""
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """The fields of a breaker that differ from world to world."""
+
+    consecutive: int = 5
+    open: float = 10.0
+
+    def text(self) -> str:
+        if self == Breaker():
+            return ""
+        return f", breaker: {{consecutive: {self.consecutive}, open: {self.open:g}s}}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one owner; rates are per minute."""
+
+    exceeded: str
+    concurrent: int | None = None
+    requests: int | None = None
+    tokens: int | None = None
+    spend: str = ""
+    wait_at_most: float = 5.0
+
+    def text(self) -> str:
+        fields = [f"when_exceeded: {self.exceeded}"]
+        fields += [f"wait_at_most: {self.wait_at_most:g}s"] if self.exceeded == "wait" else []
+        fields += [f"concurrent: {self.concurrent}"] if self.concurrent else []
+        fields += [f"requests: {self.requests}/min"] if self.requests else []
+        fields += [f"tokens: {self.tokens}/min"] if self.tokens else []
+        fields += [f"spend: {self.spend}"] if self.spend else []
+        return f"{{{', '.join(fields)}}}"
+
+
 @dataclass
 class Shape:
     """A policy to be written, and what its laws need to know of it."""
@@ -39,12 +77,32 @@ class Shape:
     on_failure: str = "refuse"
     tools: bool = False
     most_live: int = 1
+    hedge: float | None = None
+    restart: bool = False
+    repair: bool = False
+    balance: str = ""
+    breaker: Breaker = field(default_factory=Breaker)
+    retry_budget: tuple[float, int] | None = None
+    """Share and floor."""
+    limits: dict[str, Limits] = field(default_factory=dict)
+    """Of endpoints by their names, and `everybody` for a bound."""
+    crowd: int = 0
+    """Callers that come in a short time, where there are more than a few."""
     upstream: list[str] = field(default_factory=list)
     """Fields of the upstream in flow style, for features that are nothing but a field."""
 
     @property
     def names(self) -> list[str]:
         return ["first", "second", "third"][: len(self.dialects)]
+
+    @property
+    def targets(self) -> str:
+        """The targets in flow style; what is balanced comes last."""
+        found = [f"{{endpoint: {name}, model: m}}" for name in self.names]
+        if self.balance and len(found) > 1:
+            grouped = ", ".join(found[-2:])
+            found[-2:] = [f"{{balance: {self.balance}, targets: [{grouped}]}}"]
+        return ", ".join(found)
 
     @property
     def holds(self) -> bool:
@@ -55,22 +113,23 @@ class Shape:
         """The policy as YAML."""
         endpoints = "\n".join(
             f"  {name}: {{dialect: {dialect.value}, base_url: 'https://{name}.test/v1', serves: {{m: {{}}}}"
-            f"{_LOGINS[login]}}}"
+            f"{_LOGINS[login]}{self.breaker.text()}{self._budget()}{self._limits(name)}}}"
             for name, dialect, login in zip(self.names, self.dialects, self.logins, strict=True)
         )
-        targets = ", ".join(f"{{endpoint: {name}, model: m}}" for name in self.names)
         byte_idle = f", byte_idle: {self.byte_idle:g}s" if self.byte_idle else ""
         fields = [
-            f"targets: [{targets}]",
-            f"fallback: {{when: [{', '.join(self.when)}]}}",
+            f"targets: [{self.targets}]",
+            f"fallback: {{when: [{', '.join(self.when)}]{', after_content: restart' if self.restart else ''}}}",
             f"retry: {{attempts: {self.attempts}}}",
             (
                 f"timeouts: {{connect: 5s, first_content: {self.first_content:g}s, idle: {self.idle:g}s{byte_idle}, "
                 f"total: {self.total:g}s}}"
             ),
+            *([f"hedge: {{after: {self.hedge:g}s}}"] if self.hedge else ()),
             *self.upstream,
         ]
-        check = ", verify: {format: json}" if self.verify else ""
+        repair = ", repair: 1" if self.repair else ""
+        check = f", verify: {{format: json{repair}}}" if self.verify else ""
         deliver = f", deliver: {self.deliver}" if self.deliver else ""
         return f"""\
 version: 1
@@ -81,10 +140,24 @@ models:
   m: {{context_window: 100000, max_output_tokens: 1000, price: {{input: 1, output: 2}}, capabilities: [json, tools]}}
 upstreams:
   main: {{{", ".join(fields)}}}
-routes:
+{self._bounds()}routes:
   all: {{match: {{}}, upstream: main{check}{deliver}}}
 ledger: {{capture: none, on_failure: {self.on_failure}}}
 """
+
+    def _budget(self) -> str:
+        if self.retry_budget is None:
+            return ""
+        share, floor = self.retry_budget
+        return f", retry_budget: {{share: {share:.0%}, floor: {floor}}}"
+
+    def _limits(self, name: str) -> str:
+        return f", limits: {self.limits[name].text()}" if name in self.limits else ""
+
+    def _bounds(self) -> str:
+        if EVERYBODY not in self.limits:
+            return ""
+        return f"bounds:\n  everybody: {{match: {{}}, limits: {self.limits[EVERYBODY].text()}}}\n"
 
 
 _LOGINS = {
@@ -139,6 +212,48 @@ def _tools(shape: Shape, dice: Random) -> None:
     shape.tools = True
 
 
+def _hedges(shape: Shape, dice: Random) -> None:
+    shape.hedge, shape.most_live = dice.choice((0.2, 1.0, 4.0)), 2
+
+
+def _restarts(shape: Shape, dice: Random) -> None:
+    shape.restart = True
+
+
+def _repairs(shape: Shape, dice: Random) -> None:
+    shape.verify, shape.deliver, shape.repair = True, "", True
+
+
+def _balances(shape: Shape, dice: Random) -> None:
+    shape.balance = dice.choice(("weighted", "fastest", "least_busy", "cheapest"))
+
+
+def _touchy_breakers(shape: Shape, dice: Random) -> None:
+    shape.breaker = Breaker(dice.choice((1, 2, 3)), dice.choice((2.0, 10.0)))
+
+
+def _small_budgets(shape: Shape, dice: Random) -> None:
+    shape.retry_budget = dice.choice(((0.0, 0), (0.0, 1), (0.5, 1)))
+
+
+def _limits(shape: Shape, dice: Random) -> None:
+    for name in (*shape.names, EVERYBODY):
+        if dice.random() < 0.5:
+            exceeded = dice.choice(("next", "wait", "reject"))
+            shape.limits[name] = dice.choice(
+                (
+                    Limits(exceeded, concurrent=dice.choice((1, 2))),
+                    Limits(exceeded, requests=dice.choice((2, 6, 60))),
+                    Limits(exceeded, tokens=dice.choice((2_500, 9_000))),
+                    Limits(exceeded, spend=dice.choice(("0.005 USD/h", "0.02 USD/day"))),
+                )
+            )
+
+
+def _crowds(shape: Shape, dice: Random) -> None:
+    shape.crowd = dice.choice((8, 12, 24))
+
+
 FEATURES = [
     Feature("logins", 0.5, _logins),
     Feature("retries", 0.4, _retries),
@@ -149,6 +264,14 @@ FEATURES = [
     Feature("verify", 0.25, _verify),
     Feature("a ledger that may fail", 0.2, _ledger_goes_on),
     Feature("tools", 0.4, _tools),
+    Feature("hedges", 0.2, _hedges),
+    Feature("restarts", 0.2, _restarts),
+    Feature("repairs", 0.15, _repairs),
+    Feature("balances", 0.2, _balances),
+    Feature("touchy breakers", 0.2, _touchy_breakers),
+    Feature("small budgets", 0.2, _small_budgets),
+    Feature("limits", 0.25, _limits),
+    Feature("crowds", 0.15, _crowds),
 ]
 
 
@@ -203,7 +326,7 @@ def scenario(seed: int) -> Scenario:
         seed,
         shape,
         features,
-        _callers(dice),
+        _callers(dice, shape.crowd),
         {name: [_fault(dice) for _ in range(dice.randint(0, 3))] for name in shape.names},
         dice.choice((0.3, 0.7, 1.0)),
         dice.choice((3600.0, 60.0, 5.0)),
@@ -236,9 +359,9 @@ def _of(part: Part) -> list[Kind]:
     return [kind for kind in CATALOGUE if kind.part is part]
 
 
-def _callers(dice: Random) -> list[Caller]:
+def _callers(dice: Random, crowd: int) -> list[Caller]:
     callers = []
-    for number in range(dice.choice((1, 1, 2, 4))):
+    for number in range(crowd or dice.choice((1, 1, 2, 4))):
         habit = dice.random()
         callers.append(
             Caller(

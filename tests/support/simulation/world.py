@@ -23,6 +23,8 @@ SECRETS = {"KEY": "canary-of-the-key", "SECRET": "canary-of-the-client", "ID": "
 LONGEST = 4 * 3600.0
 """Virtual seconds after which a world that has not come to its end hangs."""
 SUSPENDED = 3600.0
+STORING = 0.006
+"""Seconds that storing takes at most, in the ledger of a world."""
 
 
 @dataclass
@@ -94,7 +96,11 @@ class World:
     entries: Sequence[Entry] = ()
     met: set[str] = field(default_factory=set)
     is_ledger_broken: bool = False
+    readings: dict[float, float] = field(default_factory=dict)
+    """Moments of the loop's clock by the times of day that the engine read then."""
     hangs: bool = False
+    left_behind: str = ""
+    """Permits, seats and places in queues that were not given back."""
     is_closed: bool = False
 
     def note(self, *what: object) -> None:
@@ -103,3 +109,10 @@ class World:
     def of(self, caller: int) -> list[Exchange]:
         """The exchanges of one caller in their order."""
         return [exchange for exchange in self.exchanges if exchange.caller == caller]
+
+    def exchanges_at(self, endpoint: str) -> list[Exchange]:
+        return [exchange for exchange in self.exchanges if exchange.endpoint == endpoint]
+
+    def moment(self, at: float) -> float:
+        """The moment of the loop's clock at which the engine read this time of day."""
+        return self.readings[at]

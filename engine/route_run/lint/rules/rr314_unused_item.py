@@ -36,8 +36,8 @@ from collections.abc import Iterable, Iterator
 from route_run.errors import Code, Finding, Severity
 from route_run.lint.facts import Facts
 from route_run.lint.rule import Confidence
-from route_run.policy import Policy
-from route_run.policy.model import BalanceGroup, Target
+from route_run.policy import Policy, placed_targets
+from route_run.policy.model import Target
 
 SEVERITY = Severity.WARNING
 CONFIDENCE = Confidence.LIKELY
@@ -87,8 +87,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _targets(policy: Policy) -> Iterator[Target]:
     for upstream in policy.upstreams.values():
-        for entry in upstream.targets:
-            yield from entry.targets if isinstance(entry, BalanceGroup) else (entry,)
+        yield from (placed.target for placed in placed_targets(upstream))
 
 
 def _unused(facts: Facts, section: str, used: Iterable[str], why: str, help_: str, effect: str) -> Iterator[Finding]:

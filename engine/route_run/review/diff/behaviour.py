@@ -188,7 +188,7 @@ def _answer(table: RoutingTable, route: Route) -> Iterator[tuple[Topic, Fact]]:
         return
     content = table.policy.files.get(("routes", route.name, "json_schema"), b"")
     words = f"JSON by {verify.json_schema}" if verify.json_schema else "JSON"
-    repair = f", {verify.repair} repairs" if verify.repair else ""
+    repair = ", repaired once if need be" if verify.repair else ""
     yield Topic(Area.VERIFY), Fact((verify.format, content, verify.repair), words + repair)
 
 

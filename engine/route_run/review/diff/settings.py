@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from route_run.policy import TRAITS, Reference
+from route_run.policy import TRAITS, Reference, placed_targets
 from route_run.policy.model import Auth, BalanceGroup, Destination, Endpoint, Limits
 from route_run.review.diff.fact import Area, Fact, Topic
 from route_run.review.diff.risk import FALLBACK_KINDS
@@ -61,8 +61,7 @@ def limit_facts(table: RoutingTable, bounds: Sequence[Bound]) -> Named:
 
 def own_limit_facts(table: RoutingTable, route: Route, targets: Sequence[Target]) -> Named:
     """The limits of targets, of their endpoints and of their models, none included."""
-    written = table.policy.upstreams[route.upstream.name].targets
-    flat = [t for entry in written for t in (entry.targets if isinstance(entry, BalanceGroup) else (entry,))]
+    flat = [placed.target for placed in placed_targets(table.policy.upstreams[route.upstream.name])]
     asked = {(target.endpoint, target.model) for target in targets}
     owners = {f"endpoint {name}": table.policy.endpoints[name].limits for name, _ in asked}
     owners |= {f"model {name}": table.policy.models[name].limits for _, name in asked}
@@ -82,10 +81,10 @@ def _add_limits(found: dict[str, _Tightest], limits: Limits | None, whose: str, 
     for name, rate in (("requests", limits.requests), ("tokens", limits.tokens)):
         if rate is not None:
             amount = Decimal(str(rate.count)) / Decimal(str(rate.seconds))
-            found.setdefault(name + whose, _Tightest()).add(amount, f"{rate.count:g} in {rate.seconds:g} s{then}")
+            found.setdefault(name + whose, _Tightest()).add(amount, f"{rate}{then}")
     if limits.spend is not None:
         amount = limits.spend.usd * _DAYS[limits.spend.period]
-        words = f"{limits.spend.usd} USD/{limits.spend.period}{then}"
+        words = f"{limits.spend}{then}"
         found.setdefault("spend" + whose, _Tightest()).add(amount, words)
     if limits.concurrent is not None:
         words = f"{limits.concurrent} at a time{then}"

@@ -295,9 +295,9 @@ def _limits(limits: Limits | None) -> Iterator[str]:
         return
     for name, rate in (("requests", limits.requests), ("tokens", limits.tokens)):
         if rate is not None:
-            yield f"{rate.count:g} {name} in {rate.seconds:g} s"
+            yield f"{rate} {name}"
     if limits.spend is not None:
-        yield f"{limits.spend.usd} USD a {limits.spend.period}"
+        yield str(limits.spend)
     if limits.concurrent is not None:
         yield f"{limits.concurrent} at a time"
 
