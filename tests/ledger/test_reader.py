@@ -38,6 +38,27 @@ def costs(path: Path, group_by: str = "model", **wanted: Any) -> list[CostRow]:
 # -- lists --------------------------------------------------------------------------------------------
 
 
+def test_twice_as_many_requests_are_twice_the_work(tmp_path: Path) -> None:
+    small, large = (_steps(tmp_path / f"{count}.sqlite3", count) for count in (200, 400))
+    assert large < 2.5 * small
+
+
+def _steps(path: Path, count: int) -> int:
+    """How many hundreds of steps SQLite needs to list so many requests, each with an attempt and a record."""
+    written(path, [entry for number in range(count) for entry in (attempt(number), record(number))])
+    steps = 0
+
+    def counted() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with LedgerReader(path) as reader:
+        reader._connection.set_progress_handler(counted, 100)
+        assert len(reader.records(Filter(), 20)) == 20
+    return steps
+
+
 def test_records_come_newest_first(path: Path) -> None:
     written(path, [record(1), record(2), record(3)])
 

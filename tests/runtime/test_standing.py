@@ -222,6 +222,20 @@ async def test_a_request_that_ends_for_want_of_budget_says_so(policy_of: PolicyO
     assert result.error == "first: broken; the endpoint's retry budget is used up"
 
 
+async def test_those_who_waited_and_found_the_budget_used_up_say_so(policy_of: PolicyOf) -> None:
+    """Whoever waits out a rate limit draws when the wait is over; others may have drawn meanwhile."""
+    slow_down = problem(429, "slow down", retry_after="1")
+    transport = ScriptedTransport({"first": lambda call: slow_down if len(transport.asked) <= 5 else plain("Hello")})
+    loaded = policy_of(policy(targets=1, first="retry_budget: {share: 0%, floor: 2}"))
+    async with opened(loaded, transport) as engine:
+        results = await together(engine, 5)
+
+    assert sorted(result.text for result in results) == ["", "", "", "Hello", "Hello"]
+    assert {result.error for result in results if result.error} == {
+        "first: slow down; first/m cannot be asked now: its retry budget is used up"
+    }
+
+
 # -- permits -------------------------------------------------------------------------------------------
 
 

@@ -29,11 +29,12 @@ _WANTED = """
     AND (:simulated IS NULL OR json_extract(text, '$.body.simulated') = :simulated)
 """
 _RECORDS = "SELECT text FROM entries WHERE kind = 'record' AND" + _WANTED  # noqa: S608  # a constant
+# the + keeps the search for a request's record to the entries of that request, instead of all records there are
 _LIST = f"""
 SELECT kind, text FROM entries AS e WHERE (
     kind = 'record' OR (
         kind = 'attempt' AND json_extract(text, '$.body.number') = 1 AND NOT EXISTS (
-            SELECT 1 FROM entries AS r WHERE r.request_id = e.request_id AND r.kind = 'record'
+            SELECT 1 FROM entries AS r WHERE r.request_id = e.request_id AND +r.kind = 'record'
         )
     )
 ) AND {_WANTED} ORDER BY seq DESC LIMIT :most

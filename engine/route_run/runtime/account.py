@@ -47,15 +47,15 @@ def captured(request: PromptRequest, answer: str, capture: str) -> dict[str, str
     return {"prompt": _prompt(request), "completion": answer} if capture == "full" else None
 
 
-def error_of(plan: Plan, attempts: Sequence[Attempt], failure: Failure | None, *, is_out_of_budget: bool) -> str | None:
-    """Why there is no answer, in words; None when there is one."""
+def error_of(plan: Plan, attempts: Sequence[Attempt], failure: Failure | None, held_back: str) -> str | None:
+    """Why there is no answer, in words; None when there is one. ``held_back`` is what kept it from going on."""
     if failure is None:
         return plan.stop.message if plan.stop is not None else None
     if not attempts:
         return failure.message
     many = f"{len(attempts)} attempts failed, the last at " if len(attempts) > 1 else ""
-    spent = "; the endpoint's retry budget is used up" if is_out_of_budget else ""
-    return f"{many}{attempts[-1].endpoint}: {failure.message}{spent}"
+    then = f"; {held_back}" if held_back else ""
+    return f"{many}{attempts[-1].endpoint}: {failure.message}{then}"
 
 
 def assembled(pieces: Sequence[ToolPiece]) -> tuple[ToolCall, ...]:

@@ -68,7 +68,7 @@ class RunningRequest:
         self._permit: Permit | None = None
         self._seat = wiring.standing.seat(self._plan.limits)
         self._is_revisit = False
-        self._is_out_of_budget = False
+        self._kept_back = ""  # why it did not go on after the last attempt, where the attempt does not say so
         self._repair: Conversation = ()
         self._answering = 0  # the number of the attempt whose content the caller holds
         self._restarts = 0
@@ -138,7 +138,8 @@ class RunningRequest:
                     yield Finished(await self._finished(Outcome.COMPLETED, None))
                     return
                 state, move = self._next(state, running)
-            self._is_out_of_budget = move.is_out_of_budget
+            if move.is_out_of_budget:
+                self._kept_back = "the endpoint's retry budget is used up"
             yield Finished(await self._finished(move.outcome, move.failure))
         except LedgerError:
             self._is_recorded = True  # it refuses: there is nothing more to be stored
@@ -171,12 +172,14 @@ class RunningRequest:
         target = self._plan.eligible[move.target].target
         why = Failure(Cause.HELD_BACK, f"{target} cannot be asked now: {held.words}")
         last = self._attempts[-1].failure if self._attempts else None
+        self._kept_back = why.message
         return held_back(state, why, last, self._elapsed(), is_final=held.is_final)
 
     async def _begin(self, move: Send) -> RunningAttempt:
         """Store that the attempt begins, and set it up."""
         planned = self._plan.eligible[move.target]
         self._number = number = self._number + 1
+        self._kept_back = ""
         started_at = self._wiring.clock.now()
         before = self._attempts[-1] if self._attempts else None
         body = start_body(self.id, self._plan, number, planned, started_at, before)
@@ -344,7 +347,7 @@ class RunningRequest:
             restarts=self._restarts,
             usage=self._attempts[-1].usage if self._attempts else None,
             cost=total_cost(self._attempts),
-            error=error_of(plan, self._attempts, failure, is_out_of_budget=self._is_out_of_budget),
+            error=error_of(plan, self._attempts, failure, self._kept_back),
             finish_reason=self._finish_reason,
             git_revision=wiring.git_revision,
             simulated=wiring.is_simulated,

@@ -111,10 +111,11 @@ class _Events:
             pieces.append(Content(block.text))
 
     def _delta(self, index: int, delta: _Delta, pieces: list[Piece]) -> None:
-        if delta.type == "text_delta" and delta.text:
-            pieces.append(Content(delta.text))
-        elif delta.type == "input_json_delta" and delta.partial_json:
-            pieces.append(ToolPiece(self._tools.get(index, index), arguments=delta.partial_json))
+        if delta.type == "text_delta":
+            if text := _given(delta.text, "text_delta", "text"):
+                pieces.append(Content(text))
+        elif delta.type == "input_json_delta" and _given(delta.partial_json, "input_json_delta", "partial_json"):
+            pieces.append(ToolPiece(self._tools.get(index, index), arguments=delta.partial_json or ""))
 
     def _count(self, usage: _Usage | None, pieces: list[Piece]) -> None:
         """Counts are cumulative: the last of each holds, and one left out stays as it was."""
@@ -178,16 +179,32 @@ def _read_message(body: bytes) -> list[Piece]:
         raise ValueError("there is no `content` in it")
     pieces: list[Piece] = []
     for block in message.content:
-        if block.type == "text" and block.text:
-            pieces.append(Content(block.text))
+        if block.type == "text":
+            if text := _given(block.text, "block of text", "text"):
+                pieces.append(Content(text))
         elif block.type == "tool_use":
             index = sum(isinstance(piece, ToolPiece) for piece in pieces)
-            pieces.append(
-                ToolPiece(index, block.id or "", block.name or "", bytes(block.input).decode("utf-8", "replace"))
-            )
+            pieces.append(ToolPiece(index, block.id or "", block.name or "", _arguments(block)))
     if message.usage is not None:
         pieces.append(_usage_in(message.usage))
     return [*pieces, End(message.stop_reason or "")]
+
+
+def _given(value: str | None, what: str, name: str) -> str:
+    """What carries the answer must be there: a part that is passed over unseen would make it another answer."""
+    if value is None:
+        raise ValueError(f"a {what} without `{name}`")
+    return value
+
+
+def _arguments(block: _Block) -> str:
+    """The arguments of a whole tool call as they stand: always an object, whatever the tool."""
+    written = bytes(block.input).decode("utf-8", "replace").strip()
+    if written == "null":  # none where the tool takes none
+        return "{}"
+    if not written.startswith("{"):
+        raise ValueError("the `input` of a tool call is no object")
+    return written
 
 
 def _problem(body: bytes) -> Problem:
