@@ -146,6 +146,11 @@ ALONE = {
     ),
     "empty atom": ("routes:\n  r: {match: {tags: {desk: ['']}}, upstream: main}\n", "RR204"),
     "condition of nothing": ("routes:\n  r: {match: {tags: {desk: {}}}, upstream: main}\n", "RR105"),
+    "prefix that is no text": ("bounds:\n  b: {match: {tags: {desk: {prefix: {}}}}, guards: []}\n", "RR101"),
+    "presence that is no truth value": (
+        "routes:\n  r: {match: {tags: {desk: {present: {}}}}, upstream: main}\n",
+        "RR101",
+    ),
     "two conditions at once": (
         "routes:\n  r: {match: {tags: {desk: {not: support, present: true}}}, upstream: main}\n",
         "RR109",
