@@ -30,13 +30,13 @@ class Condition:
 def condition(written: Any) -> Condition:
     """The condition that a document writes as text, list or mapping.
 
-    Raises ValueError, KeyError or TypeError for what no schema passes.
+    Raises KeyError or TypeError for what no schema passes.
     """
     if isinstance(written, Condition):
         return written
     if isinstance(written, Mapping) and "present" in written:
         if not isinstance(written["present"], bool):
-            raise ValueError("`present` is true or false")
+            raise TypeError("`present` is true or false")
         return Condition(present=written["present"])
     if isinstance(written, Mapping) and "not" in written:
         return Condition(_atoms(written["not"]), negated=True)
@@ -48,6 +48,6 @@ def _atoms(written: Any) -> tuple[Atom, ...]:
         return (Atom(written),)
     if isinstance(written, Mapping):
         if not isinstance(written["prefix"], str):
-            raise ValueError("a prefix is a text")
+            raise TypeError("a prefix is a text")
         return (Atom(written["prefix"], is_prefix=True),)
     return tuple(atom for entry in written for atom in _atoms(entry))
