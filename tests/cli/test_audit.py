@@ -20,6 +20,7 @@ ENTRIES: Sequence[Entry] = [
     attempt(2, of=2, endpoint="second"),
     record(2, attempts=[FAILED, {**ANSWERED, "number": 2, "endpoint": "second", "cost_usd": None, "billed": "unknown"}],
         endpoint="second", cost_usd=None, usage=None, guards=[GUARD],
+        held_back=[{"endpoint": "third", "model": "m", "why": "its breaker is open", "after": 1}],
         webhooks=[{"id": "msg_1", "webhook": "ops", "event": "fell_back"}]),
     record(3, outcome="rejected", attempts=[], endpoint=None, model=None, usage=None, cost_usd="0", route=None,
         error="rejected by the guard \x1b[31m"),
@@ -125,6 +126,7 @@ def test_an_empty_list_has_its_head(cli: Commands) -> None:
 
 def test_a_request_is_shown_whole(cli: Commands) -> None:
     text = cli("audit", "show", SECOND).out
+    assert "held back   third/m after attempt 1: its breaker is open\n" in text
 
     for words in (
         f"request     {SECOND}",

@@ -236,6 +236,19 @@ async def test_those_who_waited_and_found_the_budget_used_up_say_so(policy_of: P
     }
 
 
+async def test_a_target_that_is_held_back_when_its_turn_comes_is_in_the_record(policy_of: PolicyOf) -> None:
+    """The plan was made before: without a word in the record nobody could tell why the target was left out."""
+    loaded = policy_of(policy(targets=2, first="limits: {concurrent: 1}"))
+    transport = ScriptedTransport({"first": [plain("Hello")], "second": [plain("Hello")]})
+    async with opened(loaded, transport) as engine:
+        results = await together(engine, 2)
+
+    told = [[held.as_json() for held in result.record.held_back] for result in results]
+    answered = {result.attempts[-1].endpoint: held for result, held in zip(results, told, strict=True)}
+    why = "the endpoint `first` allows 1 at once"
+    assert answered == {"first": [], "second": [{"endpoint": "first", "model": "m", "why": why, "after": 0}]}
+
+
 # -- permits -------------------------------------------------------------------------------------------
 
 

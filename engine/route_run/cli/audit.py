@@ -204,6 +204,10 @@ def _described(entries: list[dict[str, Any]]) -> list[str]:
         for g in record["guards"]
     ]
     lines += [_attempt_line(attempt) for attempt in record["attempts"]]
+    lines += [
+        f"held back   {held['endpoint']}/{held['model']} after attempt {held['after']}: {held['why']}"
+        for held in record.get("held_back", ())
+    ]
     if record.get("restarts"):
         lines.append(f"restarts    {record['restarts']}: what the caller was given before became void")
     lines.append(f"sizes       prompt {record['prompt_bytes']} bytes, answer {record['completion_bytes']} bytes")

@@ -110,7 +110,8 @@ class Result:
                 key: record[key]
                 for key in (
                     "cost_usd", "finish_reason", "route", "endpoint", "model", "latency_ms", "first_content_ms",
-                    "attempts", "restarts", "bounds", "guards", "policy", "git_revision", "simulated", "webhooks",
+                    "attempts", "held_back", "restarts", "bounds", "guards", "policy", "git_revision", "simulated",
+                    "webhooks",
                 )
             },
         }  # fmt: skip

@@ -16,6 +16,7 @@ from route_run.flow.failure import Billed, Failure, Verdict
 from route_run.flow.outcome import Outcome, Usage
 from route_run.flow.plan import Plan, attributes_as_json, verdict_as_json
 from route_run.policy.model import Price
+from route_run.table import Target
 
 RECORD_VERSION = 1
 MOST_TOKENS = 10**15
@@ -77,6 +78,19 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A target of the plan that could not be asked when its turn came: why, and after how many attempts."""
+
+    target: Target
+    why: str
+    after: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As records keep it."""
+        return {"endpoint": self.target.endpoint, "model": self.target.model, "why": self.why, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What happened to one request; ``restarts`` counts how often what the caller was given became void."""
 
@@ -87,6 +101,7 @@ class Record:
     plan: Plan
     attempts: tuple[Attempt, ...]
     measured: Measured
+    held_back: tuple[NotAsked, ...] = ()
     first_content_ms: float | None = None
     restarts: int = 0
     usage: Usage | None = None
@@ -124,6 +139,7 @@ class Record:
             "endpoint": answered.endpoint if answered else None,
             "model": answered.model if answered else None,
             "attempts": [attempt.as_json() for attempt in self.attempts],
+            "held_back": [held.as_json() for held in self.held_back],
             "restarts": self.restarts,
             "prompt_bytes": self.measured.prompt_bytes,
             "completion_bytes": self.measured.completion_bytes,

@@ -143,6 +143,7 @@ class _Judge:
             yield self._row("targets", "targets", ", ".join(expect.targets), ", ".join(eligible))
         for name, words in expect.skipped.items():
             reasons = [reason for p in plan.targets if p.target.endpoint == name for reason in p.skipped]
+            reasons += [held["why"] for held in record["held_back"] if held["endpoint"] == name]
             holds = any(words in reason for reason in reasons)
             span = self._placed.origin.span(*self._keys, "skipped", name)
             yield Row(f"{name} skipped", words, "; ".join(reasons) or "it is not", holds, span)

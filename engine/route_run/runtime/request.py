@@ -21,7 +21,7 @@ from route_run.flow.limits import need_of
 from route_run.flow.machine import Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget
-from route_run.flow.record import Attempt, Record, total_cost
+from route_run.flow.record import Attempt, NotAsked, Record, total_cost
 from route_run.flow.repair import Conversation, more_tokens
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Entry, EntryKind
@@ -60,6 +60,7 @@ class RunningRequest:
         world = wiring.standing.world(self._started_at)
         self._plan = decide(wiring.table, request, world, wiring.random.getrandbits(63))
         self._attempts: list[Attempt] = []
+        self._not_asked: list[NotAsked] = []
         self._texts: list[str] = []
         self._tool_pieces: list[ToolPiece] = []
         self._login_used: Mapping[str, str] = {}
@@ -173,6 +174,7 @@ class RunningRequest:
         why = Failure(Cause.HELD_BACK, f"{target} cannot be asked now: {held.words}")
         last = self._attempts[-1].failure if self._attempts else None
         self._kept_back = why.message
+        self._not_asked.append(NotAsked(target, held.words, len(self._attempts)))
         return held_back(state, why, last, self._elapsed(), is_final=held.is_final)
 
     async def _begin(self, move: Send) -> RunningAttempt:
@@ -342,6 +344,7 @@ class RunningRequest:
             outcome=outcome,
             plan=plan,
             attempts=tuple(self._attempts),
+            held_back=tuple(self._not_asked),
             measured=measured(self._request, "".join(self._texts), wiring.resolved.hash_key),
             first_content_ms=self._first_content_ms,
             restarts=self._restarts,
