@@ -82,9 +82,10 @@ async def _run(runner: Runner, finish: _Finish) -> None:
     while attempt.first_content_ms is None and (pieces := await attempt.more()) is not None:
         runner.delivered += pieces
     runner.is_done = True
-    if attempt.failure is not None:
-        runner.has_failed()
     finish.step()
+    if attempt.failure is not None:
+        await attempt.aclose()  # its place is free once its connection is
+        runner.has_failed()
 
 
 class _Finish:

@@ -31,7 +31,10 @@ class Ended:
     def is_bad(self) -> bool:
         """Whether it counts for a breaker, or opens it."""
         verdict = self.attempt.verdict
-        return verdict is not None and verdict.kind not in _WHOLE and verdict.health in (Health.COUNT, Health.OPEN)
+        # a token that is refused for the first time says nothing of its endpoint
+        if verdict is None or verdict.action is Action.REFRESH:
+            return False
+        return verdict.kind not in _WHOLE and verdict.health in (Health.COUNT, Health.OPEN)
 
     @property
     def is_good(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -135,7 +136,8 @@ def each_byte_once(world: World) -> Iterator[str]:
             if not text and not arguments:
                 continue
             sources = [exchange for exchange in world.of(told.caller.number) if is_source(exchange, text, arguments)]
-            is_named = "<" in text or "exchange" in arguments  # a beginning that is too short is anybody's
+            # a beginning that is too short is anybody's
+            is_named = re.search(r"<[0-9]+\.", text) is not None or "exchange" in arguments
             if not sources or (len(sources) > 1 and is_named):
                 yield f"caller {told.caller.number}: {text!r} {arguments!r} was said by {len(sources)} exchanges"
 
@@ -288,13 +290,13 @@ def failed_only_where_nothing_was_left(world: World) -> Iterator[str]:
             continue
         asked = {attempt.endpoint for attempt in result.attempts}
         left = [name for name in shape.names if name not in asked and not may_be_held_back(world, name, told)]
+        is_over = told.ended - told.began >= shape.total - 0.001
         last = result.attempts[-1] if result.attempts else None
         if last is None:
-            if left:
+            if left and not is_over:
                 yield f"caller {told.caller.number}: {result.outcome.value} without an attempt: {result.error}"
             continue
         assert last.verdict is not None
-        is_over = told.ended - told.began >= shape.total - 0.001
         falls_back = last.verdict.kind.value in shape.when
         had_content = result.outcome is Outcome.INTERRUPTED and not shape.restart
         had_content |= shape.verify and not shape.holds
