@@ -13,7 +13,7 @@ from route_run.flow.failure import Action, Health, Kind
 from route_run.flow.record import Attempt
 from support.simulation.evidence import attempts_of, moments_of
 from support.simulation.scenario import EVERYBODY, Shape
-from support.simulation.world import Told, World
+from support.simulation.world import STORING, Told, World
 
 _WHOLE = frozenset({Kind.BAD_REQUEST, Kind.TOO_LONG, Kind.CONTENT_REFUSED, Kind.INVALID_OUTPUT})
 """Kinds of failure that say that the endpoint is well."""
@@ -66,7 +66,7 @@ def may_be_held_back(world: World, endpoint: str, told: Told) -> bool:
     rejects = any(limits.exceeded == "reject" for limits in shape.limits.values())
     if endpoint in shape.limits or EVERYBODY in shape.limits or rejects:
         return True
-    before = [ended for ended in ended_at(world, endpoint) if ended.at <= told.ended]
+    before = [ended for ended in ended_at(world, endpoint) if ended.at <= told.ended + STORING]
     if any(_cools(ended.attempt) for ended in before) or _is_unseen(world, endpoint):
         return True
     return sum(ended.is_bad for ended in before) >= shape.breaker.consecutive
