@@ -86,12 +86,11 @@ def completions_of(world: World) -> Iterator[tuple[Told, Exchange]]:
 def following(world: World, attempts: list[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
     """Attempts, each with the next that began once it was over."""
     for before, after in itertools.pairwise(sorted(attempts, key=lambda attempt: attempt.number)):
-        (_, until), (then, _) = moments_of(world, before), moments_of(world, after)
+        (since, until), (then, _) = moments_of(world, before), moments_of(world, after)
         hedge = world.scenario.shape.hedge
-        # a hedge that began is at it, even where the other ends at this moment
-        is_hedge = hedge is not None and any(
-            -STORING <= then - exchange.at - hedge <= STORING for exchange in world.exchanges_at(before.endpoint)
-        )
+        # a hedge that began is at it, even where the other ends at this moment; a slow caller delays what is sent
+        sent = (since, *(exchange.at for exchange in world.exchanges_at(before.endpoint)))
+        is_hedge = hedge is not None and any(-STORING <= then - at - hedge <= 2 * STORING for at in sent)
         # one that lost says nothing of its target, which may be asked again
         has_lost = hedge is not None and cause_of(before) == Cause.CANCELLED.value
         if not is_hedge and not has_lost and until <= then + _HAIR:
