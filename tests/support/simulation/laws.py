@@ -311,7 +311,7 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
         exchanges = world.of(told.caller.number)
         refused = [exchange.closed_at or 0.0 for exchange in exchanges if exchange.meets == "400 malformed"]
         began = [moments_of(world, attempt)[0] for attempt, _ in pairs_of(world, told.caller.number)]
-        if refused and any(at > refused[0] for at in began):
+        if refused and any(at >= refused[0] for at in began):
             yield f"caller {told.caller.number}: asked again after a bad request: {[e.meets for e in exchanges]}"
         for before, after in following(world, attempts_of(told)):
             assert before.verdict is not None
