@@ -308,11 +308,12 @@ def nobody_pays_twice_for_a_bad_request(world: World) -> Iterator[str]:
     """After a failure of a kind that does not fall back no other target is asked."""
     shape = world.scenario.shape
     for told in world.told:
-        exchanges = world.of(told.caller.number)
-        refused = [exchange.closed_at or 0.0 for exchange in exchanges if exchange.meets == "400 malformed"]
-        began = [moments_of(world, attempt)[0] for attempt, _ in pairs_of(world, told.caller.number)]
-        if refused and any(at >= refused[0] for at in began):
-            yield f"caller {told.caller.number}: asked again after a bad request: {[e.meets for e in exchanges]}"
+        pairs = pairs_of(world, told.caller.number)
+        for refused, exchange in pairs:
+            later = [one for one, _ in pairs if one.number > refused.number]
+            is_over = exchange.meets == "400 malformed" and exchange.closed_at is not None
+            if is_over and any(moments_of(world, one)[0] >= (exchange.closed_at or 0.0) for one in later):
+                yield f"caller {told.caller.number}: asked again after a bad request: {[e.meets for _, e in pairs]}"
         for before, after in following(world, attempts_of(told)):
             assert before.verdict is not None
             is_same = before.endpoint == after.endpoint
