@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from route_run.flow.classify import classify
 from route_run.flow.failure import Action, Billed, Cause, Failure, Health, Kind, Verdict
-from route_run.flow.machine import Course, Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
+from route_run.flow.machine import (
+    Course,
+    Finish,
+    Send,
+    State,
+    Step,
+    hedge_lost,
+    hedge_refused,
+    hedged,
+    held_back,
+    start,
+    step,
+)
 from route_run.flow.outcome import Outcome
 from route_run.policy.model import DEFAULT_FALLBACK
 
@@ -93,6 +105,12 @@ def test_at_the_last_target_the_last_real_failure_stands():
 
 
 # -- two at once ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", [status(503), status(401, oauth2=True), Failure(Cause.STALE), status(500)])
+def test_after_a_hedge_that_everybody_would_refuse_nothing_more_is_asked(failure):
+    _, move = step(hedge_refused(replace(FRESH, target=1)), happened(failure))
+    assert isinstance(move, Finish)
 
 
 def test_a_hedge_asks_the_next_target_as_well():

@@ -158,6 +158,11 @@ def hedge_lost(before: State, after: State) -> State:
     return replace(before, spare=before.spare - 1) if before.spare else after
 
 
+def hedge_refused(after: State) -> State:
+    """The state once one of two was refused as every target would refuse it: nothing more is to be asked."""
+    return replace(after, target=after.course.targets - 1, spare=0, refreshed=True, reconnected=True)
+
+
 def step(state: State, happened: Step) -> tuple[State, Move]:
     """The state after a failed exchange, and what to do."""
     if happened.delivered:

@@ -16,9 +16,9 @@ from route_run.flow.advice import advice
 from route_run.flow.classify import classify
 from route_run.flow.decide import decide
 from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Restarted, Result
-from route_run.flow.failure import Cause, Failure
+from route_run.flow.failure import Action, Cause, Failure
 from route_run.flow.limits import need_of
-from route_run.flow.machine import Finish, Send, State, Step, hedge_lost, hedged, held_back, start, step
+from route_run.flow.machine import Finish, Send, State, Step, hedge_lost, hedge_refused, hedged, held_back, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, NotAsked, Record, total_cost
@@ -242,8 +242,15 @@ class RunningRequest:
         winner, loser = await race(first, self._route.upstream.hedge_after or 0.0, second)
         if loser is not None:
             loser.lose()
-            events.append(AttemptEnded(await self._end_attempt(loser.attempt)))
-            state = hedge_lost(state, after) if winner is first and winner.has_answered else after
+            ended = await self._end_attempt(loser.attempt)
+            events.append(AttemptEnded(ended))
+            was_cancelled = ended.failure is not None and ended.failure.cause is Cause.CANCELLED
+            if not was_cancelled and ended.verdict is not None and ended.verdict.action is Action.FAIL:
+                state = hedge_refused(after)
+            elif was_cancelled and winner is first and winner.has_answered:
+                state = hedge_lost(state, after)
+            else:
+                state = after
         return state, winner, events
 
     def _runner(self, running: RunningAttempt, move: Send) -> Runner:

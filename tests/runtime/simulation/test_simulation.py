@@ -34,8 +34,9 @@ from support.simulation.scenario import FEATURES, scenario
 from support.simulation.world import World
 
 DEFAULT, LONG = 2_000, 20_000
-SEEDS = (925,)
-"""Worlds in which the engine broke a law: a revisit that was held back went to a target that was not to be asked.
+SEEDS = (925, 13627)
+"""Worlds in which the engine broke a law: a revisit that was held back went to a target that was not to be asked; a
+target that had refused a hedge was asked once more.
 
 A new feature in `FEATURES` makes other worlds of all seeds; what a seed here showed has a test of its own, too.
 """
