@@ -248,6 +248,36 @@ async def test_who_waits_for_room_is_served_in_the_order_of_arrival(policy_of: P
     assert order == names
 
 
+async def test_who_waits_for_two_limits_gives_way_to_nobody_who_came_later(policy_of: PolicyOf) -> None:
+    """Some wait for the endpoint, others for the bound, and both have room again at the same moment."""
+    waits = "limits: {concurrent: %d, when_exceeded: wait}"
+    side = "  side: {match: {tags: {desk: [side]}}, upstream: side}"
+    text = policy(
+        first=waits % 1,
+        route="match: {tags: {desk: [main]}}",
+        more=f"""{side}
+tags: {{desk: {{values: [main, side]}}}}
+bounds: {{everybody: {{match: {{}}, {waits % 2}}}}}
+""",
+    ).replace("routes:", "  side: {targets: [{endpoint: second, model: m}]}\nroutes:")
+    transport = ScriptedTransport({"first": always(slow(10)), "second": always(slow(8))})
+    done: list[str] = []
+    async with opened(policy_of(text), transport) as engine, anyio.create_task_group() as tasks:
+
+        async def one(name: str, at: float, desk: str) -> None:
+            await anyio.sleep(at)
+            assert (await completed_result(engine, tags={"desk": desk})).outcome is Outcome.COMPLETED
+            done.append(name)
+
+        tasks.start_soon(one, "under way", 0, "main")
+        tasks.start_soon(one, "beside it", 2, "side")
+        for number in range(2):
+            tasks.start_soon(one, f"waits for the endpoint {number}", 1 + number / 10, "main")
+            tasks.start_soon(one, f"waits for the bound {number}", 3 + number / 10, "main")
+
+    assert done[2:] == [f"waits for the {what} {number}" for what in ("endpoint", "bound") for number in range(2)]
+
+
 async def test_a_rate_that_is_waited_for_is_kept_to_the_moment(policy_of: PolicyOf) -> None:
     loaded = policy_of(policy(first="limits: {requests: 60/min, when_exceeded: wait}", targets=1))
     starts: list[float] = []

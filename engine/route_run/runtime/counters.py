@@ -7,6 +7,7 @@ since values come from callers. Values beyond it share one counter: that holds t
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import replace
 from itertools import islice
@@ -35,12 +36,18 @@ class Reservation(NamedTuple):
 
 
 class Turn:
-    """A place in the queue of a limit; ``event`` is set when it is worth looking again."""
+    """A place in the queue of a limit; ``event`` is set when it is worth looking again.
 
-    __slots__ = ("event", "key")
+    ``arrival`` is the place among all who wait for anything. It is kept when a request has to wait for another
+    limit: were it at the end of each queue that it comes to, requests that need room in two limits could give way
+    to one another for ever.
+    """
 
-    def __init__(self, key: str) -> None:
+    __slots__ = ("arrival", "event", "key")
+
+    def __init__(self, key: str, arrival: int) -> None:
         self.key = key
+        self.arrival = arrival
         self.event = anyio.Event()
 
 
@@ -51,7 +58,8 @@ class Counters:
         self._most_values = most_values
         self._counters: dict[str, Counter] = {}
         self._values: dict[str, dict[str, Limit]] = defaultdict(dict)
-        self._turns: dict[str, dict[Turn, None]] = {}
+        self._turns: dict[str, list[Turn]] = {}
+        self._arrived = 0
 
     def __repr__(self) -> str:
         return f"<Counters {len(self._counters)} counted, {sum(map(len, self._turns.values()))} waiting>"
@@ -107,33 +115,37 @@ class Counters:
     def must_queue(self, limit: Limit, turn: Turn | None) -> bool:
         """Whether others came before."""
         turns = self._turns.get(self._key(limit))
-        return turns is not None and next(iter(turns)) is not turn
+        return turns is not None and (turn is None or turns[0].arrival < turn.arrival)
 
-    def queue(self, limit: Limit) -> Turn | None:
-        """A place at the end of the queue; None when it is too long."""
+    def queue(self, limit: Limit, before: Turn | None) -> Turn | None:
+        """A place in the queue in the order of arrival, instead of that in another; None when it is too long."""
+        if before is None:
+            self._arrived += 1
+        else:
+            self.step_out(before)
         key = self._key(limit)
-        turns = self._turns.setdefault(key, {})
+        turns = self._turns.setdefault(key, [])
         if len(turns) >= MOST_WAITING:
             return None
-        turn = Turn(key)
-        turns[turn] = None
+        turn = Turn(key, self._arrived if before is None else before.arrival)
+        insort(turns, turn, key=_arrival)
         return turn
 
     def is_next(self, turn: Turn) -> bool:
-        return next(iter(self._turns[turn.key])) is turn
+        return self._turns[turn.key][0] is turn
 
     def step_out(self, turn: Turn) -> None:
         """Leave the queue; whoever is first then looks again."""
         turns = self._turns[turn.key]
-        del turns[turn]
+        del turns[bisect_left(turns, turn.arrival, key=_arrival)]
         if not turns:
             del self._turns[turn.key]
         self._wake(turn.key)
 
     def _wake(self, key: str) -> None:
-        for turn in self._turns.get(key, ()):
-            turn.event.set()
-            return
+        turns = self._turns.get(key)
+        if turns is not None:
+            turns[0].event.set()
 
     # -- values --------------------------------------------------------------------------------------
 
@@ -163,6 +175,10 @@ class Counters:
                 del values[key], self._counters[key]
             else:
                 values[key] = values.pop(key)
+
+
+def _arrival(turn: Turn) -> int:
+    return turn.arrival
 
 
 def _shared(limit: Limit) -> str:

@@ -136,9 +136,7 @@ class Standing:
                 if now >= until or now + (lack.wait or 0.0) > until:
                     return HeldBack(lack.words, is_final=limit in ask.seat.limits)
                 if turn is None or turn.key != self.counters.key_of(limit):
-                    if turn is not None:
-                        self.counters.step_out(turn)
-                    turn = self.counters.queue(limit)
+                    turn = self.counters.queue(limit, turn)
                     if turn is None:
                         return HeldBack(f"{lack.words}; too many wait for it already")
                 await self._wait(turn, lack.wait, until)
