@@ -17,10 +17,9 @@ from route_run.flow.machine import (
     Send,
     State,
     Step,
-    hedge_lost,
-    hedge_refused,
     hedged,
     held_back,
+    raced,
     start,
     step,
 )
@@ -107,12 +106,6 @@ def test_at_the_last_target_the_last_real_failure_stands():
 # -- two at once ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("failure", [status(503), status(401, oauth2=True), Failure(Cause.STALE), status(500)])
-def test_after_a_hedge_that_everybody_would_refuse_nothing_more_is_asked(failure):
-    _, move = step(hedge_refused(replace(FRESH, target=1)), happened(failure))
-    assert isinstance(move, Finish)
-
-
 def test_a_hedge_asks_the_next_target_as_well():
     assert hedged(FRESH, 2.0) == (replace(FRESH, target=1), Send(1))
 
@@ -126,16 +119,35 @@ def test_there_is_no_hedge_where_no_other_can_be_asked_now(state):
     assert hedged(state, 2.0) is None
 
 
+LOST = Failure(Cause.CANCELLED)
+
+
 def test_when_the_first_of_two_answers_the_other_can_be_asked_again_with_the_spare():
     after, _ = hedged(FRESH, 2.0)
-    assert hedge_lost(FRESH, after) == replace(FRESH, spare=0)
-    assert step(hedge_lost(FRESH, after), happened(status(503)))[1] == Send(1)
+    assert raced(FRESH, after, LOST, has_answered=True) == replace(FRESH, spare=0)
+    assert step(raced(FRESH, after, LOST, has_answered=True), happened(status(503)))[1] == Send(1)
 
 
 def test_without_the_spare_the_other_counts_as_visited():
     spent = replace(FRESH, spare=0)
     after, _ = hedged(spent, 2.0)
-    assert step(hedge_lost(spent, after), happened(status(503)))[1] == Send(2)
+    assert step(raced(spent, after, LOST, has_answered=True), happened(status(503)))[1] == Send(2)
+
+
+@pytest.mark.parametrize(
+    ("lost", "has_answered"),
+    [(LOST, False), (status(503), True), (status(503), False), (Failure(Cause.RESET), True)],
+    ids=["the hedge answered", "the hedge failed", "both failed", "the hedge broke"],
+)
+def test_in_any_other_case_the_hedge_counts_as_visited(lost, has_answered):
+    after, _ = hedged(FRESH, 2.0)
+    assert raced(FRESH, after, lost, has_answered=has_answered) == after
+
+
+@pytest.mark.parametrize("failure", [status(503), status(401, oauth2=True), Failure(Cause.STALE), status(500)])
+def test_after_a_hedge_that_everybody_would_refuse_nothing_more_is_asked(failure):
+    state = raced(FRESH, replace(FRESH, target=1), status(400), has_answered=True)
+    assert isinstance(step(state, happened(failure))[1], Finish)
 
 
 # -- the retry budget ----------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from route_run.errors import LedgerError
 from route_run.flow.event import AttemptEnded, AttemptStarted, Finished
 from route_run.flow.failure import Cause
 from route_run.flow.outcome import Outcome
+from route_run.flow.request import PromptRequest
 from route_run.ledger import EntryKind, MemoryLedger
+from route_run.runtime.attempt import RunningAttempt
 from route_run.runtime.engine import Engine
 from route_run.table import Loaded
 from route_run.transport.seam import Call
@@ -84,6 +86,56 @@ async def test_the_first_with_content_goes_on_and_the_other_is_cancelled_and_rec
     assert record["attempts"][0]["message"] == "another attempt answered first"
     assert record["cost_usd"] is None  # nobody knows what the cancelled one cost
     assert record["endpoint"] == "second"
+
+
+async def test_the_start_of_a_hedge_is_told_when_it_starts(policy_of: PolicyOf) -> None:
+    transport = ScriptedTransport({"first": [stream(STALL)], "second": [late(3.0, "Hello")]})
+    async with opened(policy_of(policy(upstream=HEDGE)), transport) as engine:
+        began = anyio.current_time()
+        async with engine.stream(PromptRequest.of(prompt="Hello")) as events:
+            told = [(anyio.current_time() - began, event) async for event in events]
+
+    assert [at for at, event in told if isinstance(event, AttemptStarted)] == [0, pytest.approx(2.0, abs=0.1)]
+    assert [at for at, event in told if isinstance(event, AttemptEnded)] == [pytest.approx(5.0, abs=0.1)] * 2
+
+
+async def test_a_race_is_decided_while_the_caller_is_busy(policy_of: PolicyOf) -> None:
+    transport = ScriptedTransport({"first": [stream(STALL)], "second": [late(1.0, "Hello")]})
+    async with opened(policy_of(policy(upstream=HEDGE)), transport) as engine:
+        async with engine.stream(PromptRequest.of(prompt="Hello")) as events:
+            async for event in events:
+                if isinstance(event, AttemptStarted) and event.number == 2:
+                    await anyio.sleep(60)
+                if isinstance(event, AttemptEnded) and event.attempt.number == 1:
+                    assert event.attempt.failure is not None
+                    assert event.attempt.failure.cause is Cause.CANCELLED
+                    assert event.attempt.latency_ms == pytest.approx(3000, abs=100)
+        assert isinstance(event, Finished)
+        assert event.result.text == "Hello"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_defect_of_ours_in_a_race_is_raised_and_recorded(
+    policy_of: PolicyOf, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    true = RunningAttempt.start
+
+    async def start(self: RunningAttempt, **how: Any) -> None:
+        if self.number == number:
+            raise KeyError("a defect")
+        await true(self, **how)
+
+    monkeypatch.setattr(RunningAttempt, "start", start)
+    ledger = MemoryLedger()
+    async with opened(
+        policy_of(policy(upstream=HEDGE)), ScriptedTransport({"first": [stream(STALL)]}), ledger
+    ) as engine:
+        with pytest.raises(KeyError, match="a defect"):
+            await streamed_result(engine)
+        assert live(engine) == 0
+
+    (record,) = records(ledger)
+    assert record["error"].endswith("internal error: KeyError")
 
 
 async def test_a_hedge_that_is_slower_loses(policy_of: PolicyOf) -> None:

@@ -153,14 +153,18 @@ def hedged(state: State, elapsed: float) -> tuple[State, Send] | None:
     return moved if moved is not None and not moved[1].after else None
 
 
-def hedge_lost(before: State, after: State) -> State:
-    """The state once the first of two has answered: the other target may be asked again, as the spare exchange."""
-    return replace(before, spare=before.spare - 1) if before.spare else after
+def raced(before: State, after: State, lost: Failure | None, *, has_answered: bool) -> State:
+    """The state once one of two goes on; ``before`` is that of the first alone, ``after`` that of the hedge.
 
-
-def hedge_refused(after: State) -> State:
-    """The state once one of two was refused as every target would refuse it: nothing more is to be asked."""
-    return replace(after, target=after.course.targets - 1, spare=0, refreshed=True, reconnected=True)
+    ``lost`` is how the other ended, ``has_answered`` whether it is the first that goes on, with an answer: a hedge
+    that was cancelled for it may be asked again, as the spare exchange. After a refusal as of every target nothing
+    more is to be asked.
+    """
+    if lost is None or lost.cause is Cause.CANCELLED:
+        return replace(before, spare=before.spare - 1) if has_answered and before.spare else after
+    if classify(lost).action is Action.FAIL:
+        return replace(after, target=after.course.targets - 1, spare=0, refreshed=True, reconnected=True)
+    return after
 
 
 def step(state: State, happened: Step) -> tuple[State, Move]:

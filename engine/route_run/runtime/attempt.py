@@ -60,6 +60,7 @@ class RunningAttempt:
         self._holds = route.deliver is Deliver.VERIFIED and route.output_check is not None
         self._early = self._check.begin() if self._check is not None and self._holds and exchange.is_streamed else None
         self._held: list[Delivered] = []
+        self._read_ahead: list[Delivered] = []
         self._over = False
         self._failed_after_ms: float | None = None
         self._is_whole = False
@@ -75,17 +76,30 @@ class RunningAttempt:
         try:
             await self.exchange.start(refused=refused, reconnect=reconnect, now=now)
         except Failed as failed:
-            self._end(failed.failure)
+            self.break_off(failed.failure)
+
+    async def until_content(self) -> None:
+        """Read up to the first content or the end; what came with it is what ``more`` gives next."""
+        while self.first_content_ms is None and (pieces := await self._read()) is not None:
+            self._read_ahead += pieces
 
     async def more(self) -> list[Delivered] | None:
         """The next events for the caller, possibly none; None once the attempt is over."""
+        if self._read_ahead:
+            ahead, self._read_ahead = self._read_ahead, []
+            return ahead
+        return await self._read()
+
+    async def _read(self) -> list[Delivered] | None:
         if self._over:
             return None
         try:
             pieces = await self.exchange.next()
         except Failed as failed:
-            self._end(failed.failure)
+            self.break_off(failed.failure)
             return []
+        if self._over:  # it was made void meanwhile
+            return None
         if pieces is None:
             return self._ended_well()
         return self._passed_on(pieces)
@@ -94,6 +108,11 @@ class RunningAttempt:
         """End the attempt from outside, unless it has come to an end of its own."""
         if not self._over:
             self._end(failure)
+
+    def make_void(self, failure: Failure) -> None:
+        """End the attempt from outside, and count for nothing what it delivered or came to."""
+        self.has_delivered = False
+        self._end(failure)
 
     async def aclose(self) -> None:
         """Give the connection back."""

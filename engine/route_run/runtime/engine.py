@@ -112,21 +112,27 @@ class Engine:
         Leaving the block early cancels the request and closes its connection. Raises LedgerError when
         the ledger refuses.
         """
-        async with aclosing(self._running(request, streamed=True)) as running:
+        async with self._running(request, streamed=True) as running:
             yield running.events
 
     async def complete(self, request: PromptRequest) -> Result:
         """Run one request to its end; raises LedgerError when the ledger refuses."""
-        async with aclosing(self._running(request, streamed=False)) as running:
+        async with self._running(request, streamed=False) as running:
             async for event in running.events:
                 if isinstance(event, Finished):
                     return event.result
         raise AssertionError("every request ends with Finished")
 
-    def _running(self, request: PromptRequest, *, streamed: bool) -> RunningRequest:
+    @asynccontextmanager
+    async def _running(self, request: PromptRequest, *, streamed: bool) -> AsyncIterator[RunningRequest]:
         if not self._is_open:
             raise MisuseError("the engine is closed")
-        return RunningRequest(self._wiring, request, streamed=streamed)
+        async with AsyncExitStack() as stack:
+            running = RunningRequest(self._wiring, request, streamed=streamed)
+            await stack.enter_async_context(aclosing(running))
+            if running.hedges:
+                running.tasks = await stack.enter_async_context(background_tasks())
+            yield running
 
     async def _close(self) -> None:
         self._is_open = False

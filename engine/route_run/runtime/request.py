@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import NamedTuple
 
 import anyio
+from anyio.abc import TaskGroup
 
 from route_run.errors import LedgerError
 from route_run.flow.advice import advice
 from route_run.flow.classify import classify
 from route_run.flow.decide import decide
 from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, Planned, Restarted, Result
-from route_run.flow.failure import Action, Cause, Failure
+from route_run.flow.failure import Cause, Failure
 from route_run.flow.limits import need_of
-from route_run.flow.machine import Finish, Send, State, Step, hedge_lost, hedge_refused, hedged, held_back, start, step
+from route_run.flow.machine import Finish, Send, State, Step, hedged, held_back, raced, start, step
 from route_run.flow.outcome import Outcome, ToolPiece
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, NotAsked, Record, total_cost
@@ -31,7 +33,7 @@ from route_run.runtime.attempt import Delivered, RunningAttempt
 from route_run.runtime.exchange import Exchange
 from route_run.runtime.hooks import Message, events_of, messages_for
 from route_run.runtime.permit import Permit, Visit
-from route_run.runtime.race import Runner, race
+from route_run.runtime.race import Race, Runner
 from route_run.runtime.standing import Ask, HeldBack
 from route_run.runtime.wiring import Wiring, new_id
 from route_run.table import Route
@@ -44,13 +46,24 @@ GIVE_UP_WITHIN = 5.0
 """The same once the caller has given up, and for closing what is open then."""
 
 
+class _Hedge(NamedTuple):
+    """An attempt that joined a race, and where the request stands with it."""
+
+    race: Race
+    attempt: RunningAttempt
+    move: Send
+    state: State
+
+
 class RunningRequest:
     """One request under way: ``events`` gives everything a caller sees. Close it in any case.
 
-    Exactly one record is stored, wherever the caller gives up.
+    Exactly one record is stored, wherever the caller gives up. One that ``hedges`` needs ``tasks``, which end
+    before it is closed.
     """
 
     def __init__(self, wiring: Wiring, request: PromptRequest, *, streamed: bool) -> None:
+        self.tasks: TaskGroup | None = None
         self._wiring = wiring
         self._request = request
         self._streamed = streamed
@@ -79,6 +92,11 @@ class RunningRequest:
         self._is_recorded = False
         # how the request ends when it does not come to an end of its own
         self._broken_off = (Outcome.CANCELLED, Failure(Cause.CANCELLED, "the caller gave up"))
+
+    @property
+    def hedges(self) -> bool:
+        """Whether two attempts of it may run at once."""
+        return self._plan.stop is None and self._route.upstream.hedge_after is not None
 
     @property
     def events(self) -> AsyncGenerator[Event, None]:
@@ -122,18 +140,14 @@ class RunningRequest:
                     continue
                 running = await self._begin(move)
                 yield _started(running, move)
-                delivered: list[Delivered] | None = []
-                if self._route.upstream.hedge_after is None:
-                    await self._start(running, move)
-                else:
-                    state, winner, events = await self._hedged(state, move, running)
-                    running, delivered = winner.attempt, winner.delivered
-                    for event in events:
-                        yield event
-                while delivered is not None:
+                hedge = await self._sent(running, move, state)
+                if hedge is not None:
+                    yield _started(hedge.attempt, hedge.move)
+                    state, running, lost = await self._decided(hedge, state)
+                    yield AttemptEnded(lost)
+                while (delivered := await running.more()) is not None:
                     for event in self._given(running, delivered):
                         yield event
-                    delivered = await running.more()
                 yield AttemptEnded(await self._end_attempt(running))
                 if running.failure is None:
                     yield Finished(await self._finished(Outcome.COMPLETED, None))
@@ -216,42 +230,38 @@ class RunningRequest:
 
     # -- two attempts at once ------------------------------------------------------------------------
 
-    async def _hedged(self, state: State, move: Send, running: RunningAttempt) -> tuple[State, Runner, list[Event]]:
-        """Start an attempt, and one at the next target if its content is long in coming.
+    async def _sent(self, running: RunningAttempt, move: Send, state: State) -> _Hedge | None:
+        """Send an attempt; what comes back is the one at the next target, where its content is long in coming."""
+        if self.tasks is None:
+            await self._start(running, move)
+            return None
+        race = Race(self.tasks, self._runner(running, move))
+        is_over = await race.is_over(within=self._route.upstream.hedge_after or 0.0)
+        hedge = None if is_over else await self._joined(race, state)
+        if hedge is None:
+            await race.is_over()
+        return hedge
 
-        Gives the one that goes on, and what there is to tell of the other: its start and its end.
-        """
-        after = state
-        events: list[Event] = []
+    async def _joined(self, race: Race, state: State) -> _Hedge | None:
+        """Let an attempt at the next target join, if that can be asked now."""
+        found = hedged(state, self._elapsed())
+        planned = self._plan.eligible[found[1].target] if found is not None else None
+        if found is None or planned is None or planned.early:
+            return None
+        self._permit = self._wiring.standing.enter_now(self._ask(planned, Visit.EXTRA))
+        if self._permit is None:
+            return None
+        after, move = found
+        attempt = await self._begin(move)
+        race.join(self._runner(attempt, move))
+        return _Hedge(race, attempt, move, after)
 
-        async def second() -> Runner | None:
-            nonlocal after
-            found = hedged(state, self._elapsed())
-            planned = self._plan.eligible[found[1].target] if found is not None else None
-            if found is None or planned is None or planned.early:
-                return None
-            self._permit = self._wiring.standing.enter_now(self._ask(planned, Visit.EXTRA))
-            if self._permit is None:
-                return None
-            after, other = found
-            hedge = await self._begin(other)
-            events.append(_started(hedge, other))
-            return self._runner(hedge, other)
-
-        first = self._runner(running, move)
-        winner, loser = await race(first, self._route.upstream.hedge_after or 0.0, second)
-        if loser is not None:
-            loser.lose()
-            ended = await self._end_attempt(loser.attempt)
-            events.append(AttemptEnded(ended))
-            was_cancelled = ended.failure is not None and ended.failure.cause is Cause.CANCELLED
-            if not was_cancelled and ended.verdict is not None and ended.verdict.action is Action.FAIL:
-                state = hedge_refused(after)
-            elif was_cancelled and winner is first and winner.has_answered:
-                state = hedge_lost(state, after)
-            else:
-                state = after
-        return state, winner, events
+    async def _decided(self, hedge: _Hedge, before: State) -> tuple[State, RunningAttempt, Attempt]:
+        """Where the request stands, the attempt that goes on, and the end of the other."""
+        winner, loser = await hedge.race.decided()
+        has_answered = winner.has_answered and winner.attempt is not hedge.attempt
+        lost = await self._end_attempt(loser.attempt)
+        return raced(before, hedge.state, lost.failure, has_answered=has_answered), winner.attempt, lost
 
     def _runner(self, running: RunningAttempt, move: Send) -> Runner:
         permit = self._running[running]

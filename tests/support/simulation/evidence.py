@@ -54,17 +54,22 @@ def moments_of(world: World, attempt: Attempt) -> tuple[float, float]:
 
 def pairs_of(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
     """Attempts with the exchanges they made, by number; one that ended before anything was sent has none."""
-    exchanges = list(world.of(number))
+    left = [attempt for attempt in attempts_of(world.told[number]) if not _was_never_sent(attempt)]
     found = []
-    for attempt in sorted(attempts_of(world.told[number]), key=lambda attempt: attempt.number):
-        began, ended = moments_of(world, attempt)
-        for exchange in exchanges:
-            is_of_it = began - _HAIR <= exchange.at <= ended + STORING
-            if is_of_it and exchange.endpoint == attempt.endpoint and not _was_never_sent(attempt):
-                exchanges.remove(exchange)
-                found.append((attempt, exchange))
-                break
-    return found
+    for exchange in world.of(number):
+        fitting = [attempt for attempt in left if _is_of(world, attempt, exchange)]
+        if fitting:
+            # where two fit, it is the last that was stored before it
+            stored = [attempt for attempt in fitting if attempt.number <= exchange.stored_before]
+            attempt = max(stored or fitting, key=lambda attempt: attempt.number)
+            left.remove(attempt)
+            found.append((attempt, exchange))
+    return sorted(found, key=lambda pair: pair[0].number)
+
+
+def _is_of(world: World, attempt: Attempt, exchange: Exchange) -> bool:
+    began, ended = moments_of(world, attempt)
+    return exchange.endpoint == attempt.endpoint and began - _HAIR <= exchange.at <= ended + STORING
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
@@ -83,14 +88,15 @@ def completions_of(world: World) -> Iterator[tuple[Told, Exchange]]:
             yield told, next(exchange for attempt, exchange in reversed(pairs) if attempt.failure is None)
 
 
-def following(world: World, attempts: list[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
-    """Attempts, each with the next that began once it was over."""
-    for before, after in itertools.pairwise(sorted(attempts, key=lambda attempt: attempt.number)):
+def following(world: World, told: Told) -> Iterator[tuple[Attempt, Attempt]]:
+    """Attempts in the order of their ends, each with the next that began once it was over."""
+    late = 2 * STORING + told.caller.reads_every
+    for before, after in itertools.pairwise(attempts_of(told)):
         (since, until), (then, _) = moments_of(world, before), moments_of(world, after)
         hedge = world.scenario.shape.hedge
         # a hedge that began is at it, even where the other ends at this moment; a slow caller delays what is sent
         sent = (since, *(exchange.at for exchange in world.exchanges_at(before.endpoint)))
-        is_hedge = hedge is not None and any(-STORING <= then - at - hedge <= 2 * STORING for at in sent)
+        is_hedge = hedge is not None and any(-STORING <= then - at - hedge <= late for at in sent)
         # one that lost says nothing of its target, which may be asked again
         has_lost = hedge is not None and cause_of(before) == Cause.CANCELLED.value
         if not is_hedge and not has_lost and until <= then + _HAIR:

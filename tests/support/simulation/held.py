@@ -81,11 +81,15 @@ def _cools(attempt: Attempt) -> bool:
 
 def _is_unseen(world: World, endpoint: str) -> bool:
     """Whether somebody met a fault and was not told how that ended: who has left, or was refused by the ledger."""
+    untold = [told.caller.number for told in world.told if told.result is None]
+    if untold and any(fetch.kind for fetch in world.fetches if fetch.endpoint == endpoint):
+        return True
+    shape = world.scenario.shape
+    shortest = min(shape.first_content, shape.idle, shape.byte_idle or shape.idle)
     return any(
-        exchange.kind is not None and exchange.endpoint == endpoint
-        for told in world.told
-        if told.result is None
-        for exchange in world.of(told.caller.number)
+        exchange.kind is not None or exchange.is_refused_token or exchange.script.waits >= shortest
+        for exchange in world.exchanges_at(endpoint)
+        if exchange.caller in untold
     )
 
 
