@@ -54,22 +54,18 @@ def moments_of(world: World, attempt: Attempt) -> tuple[float, float]:
 
 def pairs_of(world: World, number: int) -> list[tuple[Attempt, Exchange]]:
     """Attempts with the exchanges they made, by number; one that ended before anything was sent has none."""
-    left = [attempt for attempt in attempts_of(world.told[number]) if not _was_never_sent(attempt)]
+    exchanges = list(world.of(number))
+    attempts = [attempt for attempt in attempts_of(world.told[number]) if not _was_never_sent(attempt)]
     found = []
-    for exchange in world.of(number):
-        fitting = [attempt for attempt in left if _is_of(world, attempt, exchange)]
-        if fitting:
-            # where two fit, it is the last that was stored before it
-            stored = [attempt for attempt in fitting if attempt.number <= exchange.stored_before]
-            attempt = max(stored or fitting, key=lambda attempt: attempt.number)
-            left.remove(attempt)
-            found.append((attempt, exchange))
+    # one that lost a race may have sent nothing: it has what the others leave
+    for attempt in sorted(attempts, key=lambda attempt: (cause_of(attempt) == Cause.CANCELLED.value, attempt.number)):
+        began, ended = moments_of(world, attempt)
+        for exchange in exchanges:
+            if exchange.endpoint == attempt.endpoint and began - _HAIR <= exchange.at <= ended + STORING:
+                exchanges.remove(exchange)
+                found.append((attempt, exchange))
+                break
     return sorted(found, key=lambda pair: pair[0].number)
-
-
-def _is_of(world: World, attempt: Attempt, exchange: Exchange) -> bool:
-    began, ended = moments_of(world, attempt)
-    return exchange.endpoint == attempt.endpoint and began - _HAIR <= exchange.at <= ended + STORING
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
