@@ -63,6 +63,22 @@ def test_a_signal_before_anything_was_sent_is_recorded_too(cli: Commands) -> Non
     assert outcomes(cli.ledger) == ["cancelled"]
 
 
+def test_a_signal_while_the_command_is_being_loaded_ends_it_without_a_word() -> None:
+    interrupted = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from route_run.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_signal_in_the_middle_of_an_answer_ends_its_line(cli: Commands) -> None:
     process = cli.started(*STALLED_MID)
     assert process.stdout is not None

@@ -1,6 +1,6 @@
 """Two attempts at once, until one of them has content.
 
-Decides which of them goes on: the first with content, of two that failed the later one. It hands nothing
+Decides which of them goes on: the first with content, of two that failed the one that joined. It hands nothing
 to the caller: what came before the race was decided is what the attempt that goes on gives next.
 """
 
