@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from route_run.errors import LedgerError
-from route_run.flow.event import AttemptEnded, AttemptStarted, Finished
+from route_run.flow.event import AttemptEnded, AttemptStarted, Finished, Restarted
 from route_run.flow.failure import Cause
 from route_run.flow.outcome import Outcome
 from route_run.flow.request import PromptRequest
@@ -32,6 +32,8 @@ from support.engines import (
     text_of,
 )
 from support.scripted import (
+    DONE,
+    FINISH,
     JSON,
     STALL,
     Reply,
@@ -223,6 +225,18 @@ async def test_an_answer_that_was_hedged_and_is_invalid_falls_back_to_the_other(
 
     assert result.text == "{}"
     assert causes(result) == ["cancelled", "invalid_output", None]
+
+
+async def test_an_answer_without_content_makes_void_what_was_given_before(policy_of: PolicyOf) -> None:
+    text = policy(upstream=f"{HEDGE}, fallback: {{after_content: restart}}")
+    transport = ScriptedTransport({"first": [stream(content("Hel"), Cause.RESET)], "second": [stream(FINISH, DONE)]})
+    async with opened(policy_of(text), transport) as engine:
+        events = await events_of(engine, allow_restart=True)
+
+    assert [event.number for event in events if isinstance(event, Restarted)] == [2]
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert (last.result.outcome, last.result.text) == (Outcome.COMPLETED, "")
 
 
 async def test_hedges_draw_on_the_budget_of_the_endpoint_they_ask(policy_of: PolicyOf) -> None:

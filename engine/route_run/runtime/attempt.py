@@ -60,7 +60,7 @@ class RunningAttempt:
         self._holds = route.deliver is Deliver.VERIFIED and route.output_check is not None
         self._early = self._check.begin() if self._check is not None and self._holds and exchange.is_streamed else None
         self._held: list[Delivered] = []
-        self._read_ahead: list[Delivered] = []
+        self._read_ahead: list[Delivered] | None = None
         self._over = False
         self._failed_after_ms: float | None = None
         self._is_whole = False
@@ -80,15 +80,16 @@ class RunningAttempt:
 
     async def until_content(self) -> None:
         """Read up to the first content or the end; what came with it is what ``more`` gives next."""
+        self._read_ahead = []
         while self.first_content_ms is None and (pieces := await self._read()) is not None:
             self._read_ahead += pieces
 
     async def more(self) -> list[Delivered] | None:
         """The next events for the caller, possibly none; None once the attempt is over."""
-        if self._read_ahead:
-            ahead, self._read_ahead = self._read_ahead, []
-            return ahead
-        return await self._read()
+        if self._read_ahead is None:
+            return await self._read()
+        ahead, self._read_ahead = self._read_ahead, None
+        return ahead
 
     async def _read(self) -> list[Delivered] | None:
         if self._over:
