@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from route_run.flow.failure import Failure
-from route_run.flow.outcome import ToolPiece
 from route_run.flow.plan import Plan, PlannedTarget, attributes_as_json
 from route_run.flow.record import Attempt, Measured, keyed_hash
-from route_run.flow.request import PromptRequest, ToolCall
+from route_run.flow.request import PromptRequest
 
 
 def start_body(
@@ -56,21 +55,6 @@ def error_of(plan: Plan, attempts: Sequence[Attempt], failure: Failure | None, h
     many = f"{len(attempts)} attempts failed, the last at " if len(attempts) > 1 else ""
     then = f"; {held_back}" if held_back else ""
     return f"{many}{attempts[-1].endpoint}: {failure.message}{then}"
-
-
-def assembled(pieces: Sequence[ToolPiece]) -> tuple[ToolCall, ...]:
-    """Whole tool calls from their pieces; arguments stand as the provider sent them."""
-    ids: dict[int, str] = {}
-    names: dict[int, str] = {}
-    arguments: dict[int, list[str]] = {}
-    for piece in pieces:
-        ids[piece.index] = ids.get(piece.index) or piece.id
-        names[piece.index] = names.get(piece.index) or piece.name
-        arguments.setdefault(piece.index, []).append(piece.arguments)
-    return tuple(
-        ToolCall.model_construct(id=ids[index], name=names[index], arguments="".join(parts))
-        for index, parts in sorted(arguments.items())
-    )
 
 
 def _prompt(request: PromptRequest) -> str:

@@ -21,13 +21,14 @@ from route_run.flow.event import AttemptEnded, AttemptStarted, Event, Finished, 
 from route_run.flow.failure import Cause, Failure
 from route_run.flow.limits import need_of
 from route_run.flow.machine import Finish, Send, State, Step, hedged, held_back, raced, start, step
-from route_run.flow.outcome import Outcome, ToolPiece
+from route_run.flow.outcome import Outcome
 from route_run.flow.plan import PlannedTarget
 from route_run.flow.record import Attempt, NotAsked, Record, total_cost
 from route_run.flow.repair import Conversation, more_tokens
 from route_run.flow.request import PromptRequest
 from route_run.ledger import Entry, EntryKind
-from route_run.runtime.account import assembled, captured, error_of, measured, start_body
+from route_run.runtime.account import captured, error_of, measured, start_body
+from route_run.runtime.answer import Answer
 from route_run.runtime.asking import call_of, clocks_of, course_of
 from route_run.runtime.attempt import Delivered, RunningAttempt
 from route_run.runtime.exchange import Exchange
@@ -74,8 +75,7 @@ class RunningRequest:
         self._plan = decide(wiring.table, request, world, wiring.random.getrandbits(63))
         self._attempts: list[Attempt] = []
         self._not_asked: list[NotAsked] = []
-        self._texts: list[str] = []
-        self._tool_pieces: list[ToolPiece] = []
+        self._answer = Answer(self._began)
         self._login_used: Mapping[str, str] = {}
         self._number = 0
         self._running: dict[RunningAttempt, Permit] = {}
@@ -84,9 +84,6 @@ class RunningRequest:
         self._is_revisit = False
         self._kept_back = ""  # why it did not go on after the last attempt, where the attempt does not say so
         self._repair: Conversation = ()
-        self._answering = 0  # the number of the attempt whose content the caller holds
-        self._restarts = 0
-        self._first_content_ms: float | None = None
         self._finish_reason: str | None = None
         self._events = self._run()
         self._is_recorded = False
@@ -271,18 +268,8 @@ class RunningRequest:
         """What the caller is told of an attempt, after word that what it was given before is void."""
         if delivered:
             self._running[running].answers()
-        restarted = [Restarted(running.number)] if self._starts_over(running) else []
+        restarted = [Restarted(running.number)] if self._answer.starts_over(running) else []
         return [*restarted, *delivered]
-
-    def _starts_over(self, running: RunningAttempt) -> bool:
-        """Whether an attempt that begins to answer makes void what the caller was given by another."""
-        if not running.is_answering or self._answering == running.number:
-            return False
-        starts_over = self._answering > 0
-        self._answering = running.number
-        self._restarts += starts_over
-        self._texts, self._tool_pieces, self._first_content_ms = [], [], None
-        return starts_over
 
     async def _end_attempt(self, running: RunningAttempt) -> Attempt:
         await running.aclose()
@@ -295,12 +282,7 @@ class RunningRequest:
         self._attempts.append(ended)
         if (permit := self._running.pop(running, None)) is not None:
             permit.end(ended)
-        if running.has_delivered and running.number == self._answering:
-            self._texts = running.text
-            self._tool_pieces = running.tool_pieces
-            if running.first_content_ms is not None:
-                before = (running.began - self._began) * 1000
-                self._first_content_ms = round(before + running.first_content_ms, 3)
+        self._answer.keep(running)
         self._finish_reason = running.finish_reason
         return ended
 
@@ -339,8 +321,8 @@ class RunningRequest:
         return Result(
             request_id=self.id,
             outcome=outcome,
-            text="".join(self._texts),
-            tool_calls=assembled(self._tool_pieces),
+            text=self._answer.text,
+            tool_calls=self._answer.tool_calls,
             usage=record.usage,
             cost=record.cost,
             error=record.error,
@@ -349,7 +331,7 @@ class RunningRequest:
         )
 
     def _record(self, outcome: Outcome, failure: Failure | None) -> tuple[Record, Sequence[Message]]:
-        wiring, plan = self._wiring, self._plan
+        wiring, plan, answer = self._wiring, self._plan, self._answer
         events = list(events_of(outcome, plan, self._attempts))
         hooks = wiring.table.hooks_for(plan.attributes)
         ended_at = wiring.clock.now()
@@ -362,9 +344,9 @@ class RunningRequest:
             plan=plan,
             attempts=tuple(self._attempts),
             held_back=tuple(self._not_asked),
-            measured=measured(self._request, "".join(self._texts), wiring.resolved.hash_key),
-            first_content_ms=self._first_content_ms,
-            restarts=self._restarts,
+            measured=measured(self._request, answer.text, wiring.resolved.hash_key),
+            first_content_ms=answer.first_content_ms,
+            restarts=answer.restarts,
             usage=self._attempts[-1].usage if self._attempts else None,
             cost=total_cost(self._attempts),
             error=error_of(plan, self._attempts, failure, self._kept_back),
@@ -372,7 +354,7 @@ class RunningRequest:
             git_revision=wiring.git_revision,
             simulated=wiring.is_simulated,
             webhooks=tuple((message.id, message.webhook, message.event) for message in messages),
-            text=captured(self._request, "".join(self._texts), wiring.table.policy.ledger.capture),
+            text=captured(self._request, answer.text, wiring.table.policy.ledger.capture),
         )
         return record, messages
 
