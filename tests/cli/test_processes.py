@@ -34,6 +34,13 @@ def outcomes(path: Path) -> list[str]:
         return [found["outcome"] for found in reader.records(Filter(), 10)]
 
 
+def request_id(path: Path) -> str:
+    """That of the only request in the ledger."""
+    with LedgerReader(path) as reader:
+        (found,) = reader.records(Filter(), 10)
+    return str(found["request_id"])
+
+
 # -- signals ------------------------------------------------------------------------------------------
 
 
@@ -47,8 +54,8 @@ def test_a_signal_cancels_a_request_that_is_stuck_and_records_it(cli: Commands, 
 
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1] == "cancelled"
     assert outcomes(cli.ledger) == ["cancelled"]
+    assert err.splitlines()[-1] == f"cancelled ({request_id(cli.ledger)})"
     assert time.monotonic() - before < 4
 
 
@@ -90,7 +97,7 @@ def test_a_signal_in_the_middle_of_an_answer_ends_its_line(cli: Commands) -> Non
     assert process.returncode == 130
     assert (first + out).startswith("Simulated answer")
     assert (first + out).endswith("\n")
-    assert err.splitlines()[-1] == "cancelled"
+    assert err.splitlines()[-1] == f"cancelled ({request_id(cli.ledger)})"
 
 
 @pytest.mark.parametrize("form", ["--json", "--events"])
@@ -101,7 +108,8 @@ def test_a_request_that_a_signal_ended_says_so_in_json(cli: Commands, form: str)
     out, err = process.communicate(timeout=20)
 
     assert process.returncode == 130
-    assert json.loads(out.splitlines()[-1])["outcome"] == "cancelled"
+    ended = json.loads(out.splitlines()[-1])
+    assert (ended["outcome"], ended["request_id"]) == ("cancelled", request_id(cli.ledger))
     assert "Traceback" not in err
 
 

@@ -28,7 +28,7 @@ ENDED = attempt(failure=OVERLOADED)
 RESULT = result(record())
 
 EVENTS = [
-    (Planned(PLAN), {"event": "planned", "plan": PLAN.as_json()}),
+    (Planned("req_1", PLAN), {"event": "planned", "request_id": "req_1", "plan": PLAN.as_json()}),
     (
         AttemptStarted(2, "second", "m", 12.5),
         {

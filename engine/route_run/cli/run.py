@@ -104,6 +104,8 @@ async def _run(
         engine.stream(request) as events,
     ):
         async for event in events:
+            if isinstance(event, Planned):
+                printer.request_id = event.request_id
             printer.show(event)
             if isinstance(event, Finished):
                 outcome = event.result.outcome
@@ -126,6 +128,8 @@ def _log_to_stderr(errors_only: bool) -> None:
 class _Printer:
     """Shows events as they come."""
 
+    request_id: str | None = None
+
     def show(self, event: Event) -> None:
         raise AssertionError("every printer shows events its own way")
 
@@ -139,7 +143,7 @@ class _JsonPrinter(_Printer):
             click.echo(json.dumps(event.result.as_json(), ensure_ascii=False))
 
     def interrupted(self) -> None:
-        click.echo(json.dumps({"outcome": Outcome.CANCELLED.value}))
+        click.echo(json.dumps({"request_id": self.request_id, "outcome": Outcome.CANCELLED.value}))
 
 
 class _EventPrinter(_Printer):
@@ -147,7 +151,7 @@ class _EventPrinter(_Printer):
         self._write(event_as_json(event))
 
     def interrupted(self) -> None:
-        self._write({"event": "finished", "outcome": Outcome.CANCELLED.value})
+        self._write({"event": "finished", "request_id": self.request_id, "outcome": Outcome.CANCELLED.value})
 
     def _write(self, event: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
@@ -170,7 +174,7 @@ class _TextPrinter(_Printer):
         match event:
             case Text(text) if not self._holds:
                 self._write(text)
-            case Planned(plan) if plan.stop is None and plan.route is not None:
+            case Planned(_, plan) if plan.stop is None and plan.route is not None:
                 skipped = len(plan.targets) - len(plan.eligible)
                 more = f", {skipped} skipped" if skipped else ""
                 targets = _counted(len(plan.eligible), "target")
@@ -195,7 +199,7 @@ class _TextPrinter(_Printer):
 
     def interrupted(self) -> None:
         self._end_line()
-        note("cancelled", "warning")
+        note(f"cancelled ({self.request_id})" if self.request_id else "cancelled", "warning")
 
     def _finished(self, result: Result) -> None:
         for call in result.tool_calls:

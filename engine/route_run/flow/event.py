@@ -14,8 +14,9 @@ from route_run.flow.request import ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan was made."""
+    """The plan was made; with ``request_id`` the request is found in the ledger, however it ends."""
 
+    request_id: str
     plan: Plan
 
 
@@ -130,8 +131,8 @@ Event = Planned | AttemptStarted | Restarted | Text | ToolCallPiece | UsageRepor
 def event_as_json(event: Event) -> dict[str, Any]:
     """An event as one JSON object; ``event`` names it."""
     match event:
-        case Planned(plan):
-            return {"event": "planned", "plan": plan.as_json()}
+        case Planned(request_id, plan):
+            return {"event": "planned", "request_id": request_id, "plan": plan.as_json()}
         case AttemptStarted(number, endpoint, model, after_ms, repair):
             return {
                 "event": "attempt_started",

@@ -122,7 +122,7 @@ class RunningRequest:
 
     async def _run(self) -> AsyncGenerator[Event, None]:
         try:
-            yield Planned(self._plan)
+            yield Planned(self.id, self._plan)
             if self._plan.stop is not None:
                 yield Finished(await self._finished(self._plan.stop.outcome, None))
                 return
